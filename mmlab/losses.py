@@ -1,0 +1,98 @@
+"""The combinatorial contrastive loss: everything at once (paper, section 3.3, equations 1-4).
+
+Every two combinations that share no modality describe the same clip, so their embeddings are
+pulled together and pushed away from those of the other clips of the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations as pairs_of
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmlab.model.model import Embeddings
+from mmlab.types import Combination, Modality, all_combinations, combination_name
+
+Pair = tuple[Combination, Combination]
+
+
+@dataclass(frozen=True)
+class LossTerms:
+    """The loss and what it is made of: total = weighted mean of the terms, all scalars."""
+
+    total: Tensor
+    terms: dict[str, Tensor]
+
+
+def disjoint_pairs(modalities: Sequence[Modality]) -> list[Pair]:
+    """Every two combinations without a common modality: six for three modalities."""
+    every = all_combinations(modalities)
+    return [(one, other) for one, other in pairs_of(every, 2) if not set(one) & set(other)]
+
+
+def pair_name(pair: Pair) -> str:
+    """Print (("text",), ("video", "audio")) as "text | video+audio"."""
+    return " | ".join(combination_name(side) for side in pair)
+
+
+def paper_weights(modalities: Sequence[Modality] = ("text", "video", "audio")) -> dict[str, float]:
+    """The paper's weights on HowTo100M: text | video counts 1, every other pair 0.1."""
+    names = [pair_name(pair) for pair in disjoint_pairs(modalities)]
+    return {name: 1.0 if name == "text | video" else 0.1 for name in names}
+
+
+def contrastive_loss(one: Tensor, other: Tensor, temperature: float = 0.05) -> Tensor:
+    """Symmetric InfoNCE (NormSoftmax) of matching rows, both directions added.
+
+    Args:
+        one: (B, P) of unit length.
+        other: (B, P) of unit length; row i matches row i of `one`.
+        temperature: divides the cosine similarities.
+
+    Returns:
+        A scalar; without any row a zero that keeps the graph.
+    """
+    if not len(one):
+        return (one.sum() + other.sum()) * 0
+    logits = one @ other.T / temperature  # (B, B)
+    target = torch.arange(len(one), device=one.device)
+    return F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)
+
+
+def combinatorial_loss(
+    embeddings: Embeddings,
+    *,
+    temperature: float = 0.05,
+    weights: Mapping[str, float] | None = None,
+) -> LossTerms:
+    """The weighted mean of the contrastive loss over all disjoint pairs of combinations.
+
+    An item takes part in a pair only if it has every modality of it; a pair without any such
+    item is left out of the mean.
+
+    Args:
+        embeddings: of one batch, in every combination that a weighted pair needs.
+        temperature: of every term.
+        weights: by pair name ("text | video+audio"); a pair that is not named counts 0.
+            Default: every pair that the embeddings allow counts 1.
+    """
+    modalities = list(embeddings.present)
+    terms, total, total_weight = {}, torch.zeros(()), 0.0
+    for pair in disjoint_pairs(modalities):
+        name = pair_name(pair)
+        known = all(side in embeddings.vectors for side in pair)
+        weight = float(known) if weights is None else weights.get(name, 0.0)
+        if not weight:
+            continue
+        if not known:
+            raise ValueError(f"the loss term {name!r} needs embeddings of both sides")
+        items = torch.stack([embeddings.present[m] for side in pair for m in side]).all(0)
+        one, other = (embeddings.vectors[side][items] for side in pair)
+        terms[name] = contrastive_loss(one, other, temperature)
+        total = total + weight * terms[name]
+        total_weight += weight if items.any() else 0.0
+    return LossTerms(total / max(total_weight, 1e-12), terms)
