@@ -1,0 +1,186 @@
+"""Ask a collection of clips: any modalities in, the best clips of any combination out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from mmlab.dataset import ClipDataset
+from mmlab.evaluation.retrieval import (
+    CUTOFFS,
+    bootstrap_interval,
+    median_rank,
+    rank_of_match,
+    recall_at,
+    retrieval_scores,
+)
+from mmlab.features.audio import log_mel
+from mmlab.features.video import VideoDescriptor
+from mmlab.media import read_audio
+from mmlab.model import FusionModel
+from mmlab.types import (
+    Combination,
+    Modality,
+    all_combinations,
+    combination_name,
+    pad_tokens,
+    parse_combination,
+)
+
+BATCH_CLIPS = 64
+
+
+class Retriever:
+    """A model and the clips it answers with.
+
+    Example:
+        >>> retriever = Retriever(model, dataset.select(split="test"))
+        >>> retriever.search(text="slice the tomato", among="video+audio", top=5)
+    """
+
+    def __init__(self, model: FusionModel, dataset: ClipDataset) -> None:
+        self.model = model.eval()
+        self.dataset = dataset
+        self._embeddings: dict[Combination, Tensor] = {}
+
+    def embeddings(self, combination: str | Combination) -> Tensor:
+        """(clips, P) of unit length, one row per clip of the dataset; computed once."""
+        names = parse_combination(combination, self.model.config.names)
+        if not self._embeddings:
+            rows = range(len(self.dataset))
+            batches = [rows[start : start + BATCH_CLIPS] for start in rows[::BATCH_CLIPS]]
+            parts = [self.model.embed(self.dataset.batch(batch)).vectors for batch in batches]
+            every = all_combinations(self.model.config.names)
+            self._embeddings = {one: torch.cat([part[one] for part in parts]) for one in every}
+        return self._embeddings[names]
+
+    def query(self, **parts: str | Path | None) -> Tensor:
+        """Embed a question made of any modalities, fused in one pass.
+
+        Args:
+            **parts: `text`, a sentence; every other modality (`video`, `audio`), the id of a
+                clip of the dataset or a media file.
+
+        Returns:
+            (P,) of unit length.
+
+        Raises:
+            ValueError: nothing was asked, no word is known, or a medium lacks that modality.
+        """
+        given = {name: part for name, part in parts.items() if part is not None}
+        names = parse_combination(given, self.model.config.names) if given else ()
+        if not names:
+            raise ValueError("an empty question: give text, a clip's picture or a clip's sound")
+        batch = {}
+        for name in names:
+            tokens = self._tokens(name, given[name])
+            batch[name] = pad_tokens([tokens], tokens.shape[1])
+        return self.model.embed(batch, [names]).vectors[names][0]
+
+    def _tokens(self, modality: Modality, source: str | Path) -> Tensor:
+        if modality == "text":
+            found, vectors = self.dataset.text_encoder.encode(str(source))
+            tokens = torch.from_numpy(vectors)
+        elif (self.dataset.manifest.clip_id == str(source)).any():
+            tokens = self.dataset[self.dataset.row_of(str(source))].tokens[modality]
+        else:
+            tokens = _file_tokens(modality, Path(source))
+        if not len(tokens):
+            what = "no word that the model knows" if modality == "text" else f"no {modality}"
+            raise ValueError(f"{str(source)!r} holds {what}; ask with something else")
+        return tokens
+
+    def search(
+        self,
+        *,
+        among: str | Combination = "video+audio",
+        top: int = 10,
+        **parts: str | Path | None,
+    ) -> pd.DataFrame:
+        """The clips whose embedding in the combination `among` is nearest to the question.
+
+        Returns:
+            One row per hit, best first: rank, score (cosine), then the clip's manifest columns.
+        """
+        scores = self.embeddings(among) @ self.query(**parts)
+        best = scores.argsort(descending=True, stable=True)[:top]
+        hits = self.dataset.manifest.iloc[best.tolist()].reset_index(drop=True)
+        hits.insert(0, "score", scores[best].tolist())
+        hits.insert(0, "rank", range(1, len(hits) + 1))
+        return hits
+
+    def ranks(self, query: str | Combination, gallery: str | Combination) -> np.ndarray:
+        """(clips,) rank of each clip's own gallery embedding, asked with its query embedding."""
+        return rank_of_match(self.embeddings(query), self.embeddings(gallery))
+
+    def evaluate(self) -> pd.DataFrame:
+        """Recall and median rank of every direction between disjoint combinations.
+
+        Returns:
+            One row per direction: query, gallery, R@1, R@5, R@10, MedR, MeanR, and the ends of
+            their 95 % bootstrap intervals as `R@1 low`, `R@1 high`, …; recalls in percent.
+        """
+        every = all_combinations(self.model.config.names)
+        pairs = [(one, other) for one in every for other in every if not set(one) & set(other)]
+        return pd.DataFrame([self._direction(one, other) for one, other in pairs])
+
+    def _direction(self, query: Combination, gallery: Combination) -> dict[str, object]:
+        ranks = self.ranks(query, gallery)
+        row: dict[str, object] = {
+            "query": combination_name(query),
+            "gallery": combination_name(gallery),
+            **retrieval_scores(ranks),
+        }
+        statistics = {f"R@{k}": recall_at(k) for k in CUTOFFS} | {"MedR": median_rank}
+        for name, statistic in statistics.items():
+            row[f"{name} low"], row[f"{name} high"] = bootstrap_interval(ranks, statistic)
+        return row
+
+    def score_seconds(
+        self,
+        media_id: str,
+        sentences: Sequence[str],
+        *,
+        among: str | Combination = "video+audio",
+        radius_seconds: float = 2.0,
+    ) -> np.ndarray:
+        """Compare every second of a whole video with sentences, for step localisation.
+
+        Args:
+            media_id: a video of the dataset.
+            sentences: K of them.
+            among: what of the video is fused.
+            radius_seconds: a second is seen and heard with this much before and after it.
+
+        Returns:
+            (T, K) cosine similarities; second t is the window [t - radius, t + 1 + radius].
+        """
+        names = parse_combination(among, self.model.config.names)
+        media = self.dataset.media
+        duration = float(media.loc[media.media_id == media_id, "duration_seconds"].iloc[0])
+        windows = [
+            self.dataset.window(
+                media_id, max(0.0, t - radius_seconds), min(duration, t + 1 + radius_seconds)
+            ).tokens
+            for t in range(int(np.ceil(duration)))
+        ]
+        batch = {
+            name: pad_tokens([tokens[name] for tokens in windows], windows[0][name].shape[1])
+            for name in names
+        }
+        seconds = self.model.embed(batch, [names]).vectors[names]  # (T, P)
+        texts = torch.stack([self.query(text=sentence) for sentence in sentences])  # (K, P)
+        return (seconds @ texts.T).numpy()
+
+
+def _file_tokens(modality: Modality, path: Path) -> Tensor:
+    if not path.exists():
+        raise ValueError(f"{str(path)!r} is neither a clip of this dataset nor a file")
+    if modality == "video":
+        return torch.from_numpy(VideoDescriptor().extract(path))
+    return torch.from_numpy(log_mel(read_audio(path)))

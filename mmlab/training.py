@@ -1,0 +1,190 @@
+"""Training: one plain loop over batches of clips (paper, section 4.1, at any size).
+
+Every epoch draws its order and its crops from its own seed, and leaves a checkpoint, so that a
+run that was stopped goes on at the epoch it had reached.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from mmlab.dataset import ClipDataset
+from mmlab.losses import combinatorial_loss, disjoint_pairs
+from mmlab.model import FusionModel
+from mmlab.types import Modality, Tokens, pad_tokens
+
+Metrics = dict[str, float]
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train; the defaults suit the sample corpus on two cores.
+
+    Attributes:
+        epochs: passes over the clips.
+        batch_clips: clips in a batch; all others of the batch are a clip's negatives.
+        learning_rate: of Adam, at the start; it falls along a cosine to zero.
+        warmup_share: share of the steps in which the learning rate first rises from zero.
+        temperature: of the contrastive loss.
+        jitter_seconds: a clip's window is moved by up to this much, its ends independently.
+        word_dropout: share of the caption's words left out at random.
+        seed: of the weights, the order and the crops.
+    """
+
+    epochs: int = 40
+    batch_clips: int = 128
+    learning_rate: float = 1e-3
+    warmup_share: float = 0.05
+    temperature: float = 0.05
+    jitter_seconds: float = 0.5
+    word_dropout: float = 0.1
+    seed: int = 0
+
+
+def train(
+    model: FusionModel,
+    dataset: ClipDataset,
+    config: TrainConfig,
+    *,
+    run_folder: Path,
+    on_epoch: Callable[[int, Metrics], None] | None = None,
+) -> list[Metrics]:
+    """Train `model` on the clips of `dataset` and save it in `run_folder`.
+
+    Args:
+        model: changed in place.
+        dataset: the training clips only.
+        config: how.
+        run_folder: gets config.json, model.safetensors, train.json and metrics.jsonl; while
+            the run goes on, also checkpoint.pt, from which a stopped run continues.
+        on_epoch: called after each epoch with its number (from 1) and its mean loss terms.
+
+    Returns:
+        The mean loss terms of each epoch.
+
+    Raises:
+        ValueError: too few clips for a batch, or a checkpoint of another configuration.
+    """
+    if len(dataset) < 2:
+        raise ValueError(f"training needs at least 2 clips, {dataset.folder} gives {len(dataset)}")
+    run_folder.mkdir(parents=True, exist_ok=True)
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
+    history = _resume(run_folder, model, optimizer, config)
+    steps_per_epoch = len(_order(len(dataset), config, epoch=0))
+    for epoch in range(len(history), config.epochs):
+        model.train()
+        total: dict[str, float] = {}
+        for step, batch in enumerate(_batches(dataset, config, epoch)):
+            done = (epoch * steps_per_epoch + step) / (config.epochs * steps_per_epoch)
+            for group in optimizer.param_groups:
+                group["lr"] = config.learning_rate * _schedule(done, config.warmup_share)
+            terms = _step(model, optimizer, batch, config.temperature)
+            total = {name: total.get(name, 0.0) + value for name, value in terms.items()}
+        history.append({name: value / steps_per_epoch for name, value in total.items()})
+        _checkpoint(run_folder, model, optimizer, config, history)
+        if on_epoch:
+            on_epoch(epoch + 1, history[-1])
+    model.eval()
+    model.save_pretrained(run_folder)
+    (run_folder / "train.json").write_text(json.dumps(asdict(config), indent=2))
+    (run_folder / "checkpoint.pt").unlink(missing_ok=True)
+    return history
+
+
+def _step(
+    model: FusionModel,
+    optimizer: torch.optim.Optimizer,
+    batch: dict[Modality, Tokens],
+    temperature: float,
+) -> Metrics:
+    needed = {side for pair in disjoint_pairs(model.config.names) for side in pair}
+    loss = combinatorial_loss(model(batch, sorted(needed)), temperature=temperature)
+    optimizer.zero_grad()
+    loss.total.backward()
+    optimizer.step()
+    return {"loss": loss.total.item()} | {name: term.item() for name, term in loss.terms.items()}
+
+
+def _schedule(done: float, warmup_share: float) -> float:
+    """Linear rise, then half a cosine: the factor on the learning rate at `done` of 0..1."""
+    if done < warmup_share:
+        return done / warmup_share
+    falling = (done - warmup_share) / (1 - warmup_share)
+    return float(0.5 * (1 + torch.cos(torch.tensor(torch.pi * falling))))
+
+
+def _order(clips: int, config: TrainConfig, epoch: int) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(config.seed * 100_003 + epoch)
+    chunks = torch.randperm(clips, generator=generator).split(config.batch_clips)
+    whole = [rows for rows in chunks if len(rows) == config.batch_clips]
+    return whole or [chunks[0]]  # a short last batch has few negatives, so it is left out
+
+
+def _batches(
+    dataset: ClipDataset, config: TrainConfig, epoch: int
+) -> Iterator[dict[Modality, Tokens]]:
+    generator = torch.Generator().manual_seed(config.seed * 100_003 + epoch + 50_021)
+    for rows in _order(len(dataset), config, epoch):
+        items = [_crop(dataset, row, config, generator) for row in rows.tolist()]
+        yield {
+            name: pad_tokens([item[name] for item in items], info.width)
+            for name, info in dataset.features.items()
+        }
+
+
+def _crop(
+    dataset: ClipDataset, row: int, config: TrainConfig, generator: torch.Generator
+) -> dict[Modality, Tensor]:
+    """One clip with its window moved a little and some words left out."""
+    clip = dataset.manifest.iloc[row]
+    shifts = (torch.rand(2, generator=generator) * 2 - 1) * config.jitter_seconds
+    start = max(0.0, clip.start_seconds + shifts[0].item())
+    end = max(start + 1.0, clip.end_seconds + shifts[1].item())
+    tokens = dict(dataset.window(clip.media_id, start, end, clip.text).tokens)
+    keep = torch.rand(len(tokens["text"]), generator=generator) >= config.word_dropout
+    tokens["text"] = tokens["text"][keep] if keep.any() else tokens["text"]
+    return tokens
+
+
+def _checkpoint(
+    run_folder: Path,
+    model: FusionModel,
+    optimizer: torch.optim.Optimizer,
+    config: TrainConfig,
+    history: list[Metrics],
+) -> None:
+    state = {
+        "train": asdict(config),
+        "model_config": model.config.to_json(),
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "history": history,
+    }
+    torch.save(state, run_folder / "checkpoint.pt.part")
+    os.replace(run_folder / "checkpoint.pt.part", run_folder / "checkpoint.pt")
+    lines = [json.dumps({"epoch": epoch + 1} | row) + "\n" for epoch, row in enumerate(history)]
+    (run_folder / "metrics.jsonl.part").write_text("".join(lines))
+    os.replace(run_folder / "metrics.jsonl.part", run_folder / "metrics.jsonl")
+
+
+def _resume(
+    run_folder: Path, model: FusionModel, optimizer: torch.optim.Optimizer, config: TrainConfig
+) -> list[Metrics]:
+    """Load the checkpoint of a stopped run, if there is one, and return its history."""
+    path = run_folder / "checkpoint.pt"
+    if not path.exists():
+        return []
+    state = torch.load(path, weights_only=True)
+    if state["train"] != asdict(config) or state["model_config"] != model.config.to_json():
+        raise ValueError(f"{path} is of another configuration; delete it or choose another folder")
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    return state["history"]
+
