@@ -5,6 +5,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+unexport JUPYTER_TOKEN # JupyterLab makes its own and shows it
 
 ifdef MMLAB_DATA
 # Notebooks run in their own folder: make a relative path mean the same there.
