@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 
 import av
@@ -114,10 +114,12 @@ def _by_decord(
         )
         starts = _frame_starts(reader) + offset
         indices = np.searchsorted(starts, seconds + TOLERANCE_SECONDS, side="right") - 1
-        indices = indices.clip(0)
-        for first in range(0, len(indices), BLOCK_FRAMES):
-            unique, inverse = np.unique(indices[first : first + BLOCK_FRAMES], return_inverse=True)
-            yield from reader.get_batch(unique).asnumpy()[inverse]
+        unique, repeats = np.unique(indices.clip(0), return_counts=True)
+        for first in range(0, len(unique), BLOCK_FRAMES):
+            block = slice(first, first + BLOCK_FRAMES)
+            frames = reader.get_batch(unique[block]).asnumpy()
+            for frame, times in zip(frames, repeats[block], strict=True):
+                yield from repeat(frame, times)
     except (decord.DECORDError, RuntimeError) as error:
         raise _DecordCannotError from error
 
