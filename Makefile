@@ -70,7 +70,7 @@ format: $(DEVELOPER) ## mend what can be mended of what `make lint` finds
 
 sample: $(SAMPLE_FILES) ## the sample corpus, its features and the sample model
 
-pictures: $(DEVELOPER) $(SAMPLE_FILES) ## the pictures of README.md
+pictures: $(DEVELOPER) $(PAGES) ## docs/pictures, which README.md shows, out of the notebooks
 	@tools/step "pictures" "read the last lines above" .venv/bin/python tools/pictures.py
 
 costs: $(INSTALLED) ## the seconds and megabytes of everything made so far
