@@ -62,7 +62,7 @@ def train(
         model: changed in place.
         dataset: the training clips only.
         config: how.
-        run_folder: gets config.json, model.safetensors, train.json and metrics.jsonl; while
+        run_folder: gets config.json, model.safetensors and metrics.jsonl; while
             the run goes on, also checkpoint.pt, from which a stopped run continues.
         on_epoch: called after each epoch with its number (from 1) and its mean loss terms.
 
@@ -93,7 +93,6 @@ def train(
             on_epoch(epoch + 1, history[-1])
     model.eval()
     model.save_pretrained(run_folder)
-    (run_folder / "train.json").write_text(json.dumps(asdict(config), indent=2))
     (run_folder / "checkpoint.pt").unlink(missing_ok=True)
     return history
 
@@ -187,4 +186,3 @@ def _resume(
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     return state["history"]
-

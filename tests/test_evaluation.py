@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from mmlab.benchmarks import LocalizationVideo
 from mmlab.evaluation import (
     bootstrap_interval,
     chance_recall,
@@ -16,7 +17,6 @@ from mmlab.evaluation import (
     rank_of_match,
     retrieval_scores,
     step_recall,
-    steps_of_seconds,
 )
 from mmlab.evaluation.retrieval import median_rank, recall_at
 
@@ -99,7 +99,7 @@ def test_assignment_ignores_a_constant_and_places_every_step_once():
 
 
 def test_step_recall_counts_only_annotated_steps():
-    truth = steps_of_seconds([(0, 1.2, 3.1), (2, 5.0, 6.0)], seconds=8, count=3)
+    truth = LocalizationVideo("1", "v", ("a", "b", "c"), ((0, 1.2, 3.1), (2, 5.0, 6.0))).truth(8)
     assert np.flatnonzero(truth[:, 0]).tolist() == [1, 2, 3]
     assert not truth[:, 1].any()
     chosen = np.zeros((8, 3), dtype=bool)
@@ -110,6 +110,6 @@ def test_step_recall_counts_only_annotated_steps():
 
 
 def test_chance_is_between_nothing_and_the_oracle():
-    truth = [steps_of_seconds([(0, 2, 5), (1, 8, 12)], seconds=20, count=2)]
+    truth = [LocalizationVideo("1", "v", ("a", "b"), ((0, 2, 5), (1, 8, 12))).truth(20)]
     assert step_recall([ordered_assignment(video.astype(float)) for video in truth], truth) == 100
     assert 5 < chance_recall(truth) < 60

@@ -4,7 +4,6 @@ from mmlab.evaluation.localization import (
     chance_recall,
     ordered_assignment,
     step_recall,
-    steps_of_seconds,
 )
 from mmlab.evaluation.retrieval import (
     bootstrap_interval,
@@ -21,5 +20,4 @@ __all__ = [
     "rank_of_match",
     "retrieval_scores",
     "step_recall",
-    "steps_of_seconds",
 ]

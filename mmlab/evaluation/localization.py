@@ -38,17 +38,6 @@ def ordered_assignment(scores: np.ndarray) -> np.ndarray:
     return chosen
 
 
-def steps_of_seconds(steps: list[tuple[int, float, float]], seconds: int, count: int) -> np.ndarray:
-    """Turn annotated (step from 0, start_seconds, end_seconds) into (T, K) bool, as published.
-
-    A second belongs to a step if the step covers any part of it.
-    """
-    truth = np.zeros((seconds, count), dtype=bool)
-    for step, start, end in steps:
-        truth[int(np.floor(start)) : int(np.ceil(end)), step] = True
-    return truth
-
-
 def step_recall(chosen: list[np.ndarray], truth: list[np.ndarray]) -> float:
     """Share of annotated steps whose chosen second is a true one, in percent, over all videos.
 

@@ -1,0 +1,61 @@
+"""A run: a folder that holds a trained model and says which clips it was trained on."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from mmlab.dataset import ClipDataset
+from mmlab.model import FusionModel, ModelConfig
+from mmlab.paths import data_folder
+from mmlab.training import Metrics, TrainConfig, train
+
+
+def sample_run() -> Path:
+    """Where the sample model lies."""
+    return data_folder() / "sample" / "model"
+
+
+def train_run(
+    dataset: ClipDataset,
+    run_folder: Path,
+    config: TrainConfig,
+    *,
+    on_epoch: Callable[[int, Metrics], None] | None = None,
+) -> list[Metrics]:
+    """Train a fresh sample-sized model on the split "train" of a dataset.
+
+    Returns:
+        The mean loss terms of each epoch.
+    """
+    torch.manual_seed(config.seed)
+    widths = {name: info.width for name, info in dataset.features.items()}
+    model = FusionModel(ModelConfig.sample(widths["video"], widths["text"], widths["audio"]))
+    run_folder.mkdir(parents=True, exist_ok=True)
+    origin = {"dataset": os.path.relpath(dataset.folder, run_folder), "train": asdict(config)}
+    (run_folder / "run.json").write_text(json.dumps(origin, indent=2))
+    clips = dataset.select(split="train")
+    return train(model, clips, config, run_folder=run_folder, on_epoch=on_epoch)
+
+
+def open_run(run_folder: Path | None = None) -> tuple[FusionModel, ClipDataset]:
+    """The model of a run and the dataset that it was trained on (all splits).
+
+    Args:
+        run_folder: default: the sample model.
+
+    Raises:
+        FileNotFoundError: there is no finished run; the message says how to make one.
+    """
+    folder = Path(run_folder or sample_run())
+    if not (folder / "model.safetensors").exists():
+        mend = "`make sample`" if run_folder is None else "`mmlab train DATASET --out RUN`"
+        raise FileNotFoundError(f"{folder} holds no trained model; make one with {mend}")
+    origin = json.loads((folder / "run.json").read_text())
+    dataset = ClipDataset.open((folder / origin["dataset"]).resolve())
+    return FusionModel.from_pretrained(folder), dataset
