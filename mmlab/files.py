@@ -1,0 +1,26 @@
+"""Writing a file so that a reader sees the old one or the new one, never a half."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+UNFINISHED = ".part"
+"""Ending of files that a killed process may leave behind; the next run removes them."""
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write `content` beside `path`, then put it in its place in one step.
+
+    Raises:
+        OSError: for example a full disk; then `path` is unchanged and nothing is left behind.
+    """
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}{UNFINISHED}")
+    try:
+        with unfinished.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
