@@ -11,9 +11,10 @@ import pandas as pd
 from IPython.display import DisplayHandle, display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from mmlab.views.static import MimeBundle, Picture
-from mmlab.views.theme import FAINT, INK, MUTED, STYLE, TRUTH, colour_of
+from mmlab.views.theme import DRAWING, FAINT, INK, MUTED, TRUTH, colour_of
 
 LABEL_GAP = 0.055
 """Least distance between two lines' labels, as a share of the axis."""
@@ -65,7 +66,7 @@ class LossCurve:
         return self.still()._repr_mimebundle_()
 
 
-@matplotlib.rc_context(STYLE)
+@matplotlib.rc_context(DRAWING)
 def loss_picture(
     steps: Sequence[float], terms: Mapping[str, Sequence[float]], *, title: str, unit: str = "epoch"
 ) -> Picture:
@@ -90,14 +91,14 @@ def loss_picture(
         weight = 3.2 if name == "total" else 1.8
         axes.plot(steps, values, color=colours[name], linewidth=weight, marker=_dot(steps))
     axes.set_xlim(min(steps), max(max(steps), min(steps) + 1))
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _name_line_ends(axes, {name: _last(values) for name, values in terms.items()}, colours)
-    first, last = (_first_and_last(terms["total"]) if "total" in terms else (0.0, 0.0))
+    first, last = _first_and_last(terms["total"]) if "total" in terms else (0.0, 0.0)
     fall = f" The total goes from {first:.2f} to {last:.2f}." if "total" in terms else ""
     return Picture(figure, f"{title}: {len(terms)} lines over {len(steps)} {unit}s.{fall}")
 
 
-@matplotlib.rc_context(STYLE)
+@matplotlib.rc_context(DRAWING)
 def recall_chart(
     scores: pd.DataFrame,
     *,
@@ -142,7 +143,7 @@ def _recall_panel(
     chance: float | None,
 ) -> None:
     axes.set(title=f"{metric} (%)", xlim=(0, 100))
-    axes.xaxis.set_major_locator(matplotlib.ticker.FixedLocator([0, 50, 100]))
+    axes.xaxis.set_major_locator(FixedLocator([0, 50, 100]))
     axes.tick_params(left=False)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color=FAINT, linewidth=0.8)
@@ -176,7 +177,9 @@ def _recall_sentence(names: list[str], scores: pd.DataFrame, metric: str, title:
 def _term_colours(names: list[str]) -> dict[str, str]:
     """The total in ink; a term in its gallery's colour if it names one, else shades of green."""
     shades = matplotlib.colormaps["viridis"](np.linspace(0.05, 0.72, max(len(names), 1)))
-    colours = {name: matplotlib.colors.to_hex(shade) for name, shade in zip(names, shades, strict=True)}
+    colours = {
+        name: matplotlib.colors.to_hex(shade) for name, shade in zip(names, shades, strict=True)
+    }
     return colours | {"total": TRUTH}
 
 

@@ -97,7 +97,8 @@ class ClipPlayer(StandsStill, anywidget.AnyWidget):
         self.media_path = Path(media_path)
         message, end = "", end_seconds
         try:
-            end = probe(self.media_path).duration_seconds if end is None else end
+            duration = probe(self.media_path).duration_seconds
+            end = duration if end is None else min(end, duration)
         except (MediaError, OSError) as error:
             message = str(error)
         with self.hold_sync():
@@ -157,11 +158,10 @@ class ClipPlayer(StandsStill, anywidget.AnyWidget):
             media = cut_clip(media_path, self.start_seconds, self.end_seconds)
             needed = len(media)
         if needed > self.byte_budget:
-            raise MediaError(
-                f"{media_path.name}: {span_seconds:.0f} s need {needed / 1e6:.1f} MB or more, the "
-                f"budget is {self.byte_budget / 1e6:.1f} MB; play a shorter span or raise "
-                "byte_budget"
-            )
+            problem = f"{span_seconds:.0f} s need {needed / 1e6:.1f} MB or more"
+            budget = f"over the budget of {self.byte_budget / 1e6:.1f} MB"
+            mend = "play a shorter span or raise byte_budget"
+            raise MediaError(media_path.name, f"{problem}, {budget}", mend)
         return media
 
 

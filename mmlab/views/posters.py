@@ -18,6 +18,9 @@ from mmlab.views.theme import AUDIO, MUTED
 Span = tuple[float, float]
 """Start and end in seconds of the media file."""
 
+STRIP_RATIO = 14
+"""Width of a film strip in units of its height."""
+
 
 def poster_jpeg(path: Path, span: Span, width: int = 320) -> bytes:
     """One still for a span of media as JPEG: its middle frame, or the wave of a sound file.
@@ -39,25 +42,24 @@ def poster_image(path: Path, span: Span, width: int = 320) -> Image.Image:
 
 
 def film_strip(path: Path, span: Span, *, height: int = 90) -> np.ndarray:
-    """One frame for each second of a span, side by side.
+    """Frames evenly over a span, side by side, about fourteen times as wide as high.
 
-    A last second that the span only partly covers is cut to the part that it covers, so the
-    strip lies truly on a time axis.
+    Each frame is the middle of the stretch of time that it stands over, so the strip lies truly
+    on a time axis.
 
     Returns:
         (height, width, 3) uint8; (0, 0, 3) for media without a readable picture.
     """
-    start, end = span
     try:
         info = probe(path)
-        if not info.has_video or end <= start:
+        if not info.has_video:
             return np.zeros((0, 0, 3), np.uint8)
-        second_width = round(height * info.width / max(info.height, 1))
-        middles = np.minimum(np.arange(start, end) + 0.5, (end + np.arange(start, end)) / 2)
-        frames = read_frames(path, middles.tolist(), size=(second_width, height))
+        count = max(1, round(STRIP_RATIO * info.height / info.width))
+        middles = span[0] + (np.arange(count) + 0.5) * (span[1] - span[0]) / count
+        size = (round(height * info.width / info.height), height)
+        return np.concatenate(list(read_frames(path, middles.tolist(), size=size)), axis=1)
     except (MediaError, OSError):
         return np.zeros((0, 0, 3), np.uint8)
-    return np.concatenate(list(frames), axis=1)[:, : round((end - start) * second_width)]
 
 
 @lru_cache(maxsize=2048)  # about 20 MB; failures are not kept, so a mended file shows at once

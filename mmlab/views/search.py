@@ -53,6 +53,7 @@ class SearchBox(StandsStill, ipywidgets.VBox):
         self._said = ""
         self._asked: tuple[Any, ...] = ()
         self._build(among, top)
+        retriever.embeddings(self.among.value)  # now, so that the first question is quick too
         super().__init__([self._question_row(), self._options_row(), self.message, self.cards])
         self.add_class("mmlab-search")
         self.ask(text=text, video=video, audio=audio)
@@ -96,7 +97,9 @@ class SearchBox(StandsStill, ipywidgets.VBox):
         self.video = ipywidgets.Combobox(options=clips, placeholder="a clip's picture …")
         self.audio = ipywidgets.Combobox(options=clips, placeholder="a clip's sound …")
         names = [combination_name(c) for c in all_combinations(self.retriever.model.config.names)]
-        self.among = ipywidgets.Dropdown(options=names, value=among if among in names else names[-1])
+        self.among = ipywidgets.Dropdown(
+            options=names, value=among if among in names else names[-1]
+        )
         counts = sorted({5, 10, 20, top})
         self.top = ipywidgets.Dropdown(options=counts, value=top)
         self.button = ipywidgets.Button(description="Search", icon="search", button_style="primary")
@@ -143,7 +146,7 @@ class SearchBox(StandsStill, ipywidgets.VBox):
             )
             said = f"{len(self.answers)} of {len(self.retriever.dataset)} clips"
             said += f" in {1000 * (time.perf_counter() - started):.0f} ms."
-        except _Unanswerable as problem:
+        except _UnanswerableError as problem:
             self.answers, said = pd.DataFrame(), str(problem)
         except (MediaError, OSError, ValueError, KeyError) as error:
             self.answers, said = pd.DataFrame(), f"No answer: {error}"
@@ -157,11 +160,11 @@ class SearchBox(StandsStill, ipywidgets.VBox):
             chosen = field.value.strip()
             known = set(self._clips.values())
             if chosen and chosen not in self._clips and chosen not in known:
-                raise _Unanswerable(f"There is no clip “{chosen}”; choose one from the list.")
+                raise _UnanswerableError(f"There is no clip “{chosen}”; choose one from the list.")
             question[name] = self._clips.get(chosen, chosen)
         filled = {name: value for name, value in question.items() if value}
         if not filled:
-            raise _Unanswerable(GREETING)
+            raise _UnanswerableError(GREETING)
         return filled
 
     def _show_cards(self) -> None:
@@ -193,12 +196,12 @@ class SearchBox(StandsStill, ipywidgets.VBox):
         return f"{' and '.join(parts)}, among {self.among.value}." if parts else ""
 
 
-class _Unanswerable(Exception):
+class _UnanswerableError(Exception):
     """What is filled in is no question; the message is for the person who asked."""
 
 
 def _clip_labels(manifest: pd.DataFrame) -> dict[str, str]:
-    """"clip_id · caption" -> clip_id, for choosing a clip by either."""
+    """What a field offers, "clip_id · caption", and the clip_id that it stands for."""
     rows = zip(manifest.clip_id, manifest.text, strict=True)
     return {f"{clip_id} · {shorten(str(text), 60)}": str(clip_id) for clip_id, text in rows}
 

@@ -7,7 +7,7 @@ the result is kept on disk under the hash of what it was made from.
 from __future__ import annotations
 
 import hashlib
-import os
+import io
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +18,7 @@ import pandas as pd
 import torch
 from torch.nn import functional as F
 
+from mmlab.files import write_atomically
 from mmlab.paths import data_folder
 from mmlab.types import Combination, all_combinations, combination_name, parse_combination
 
@@ -118,7 +119,9 @@ def _check(vectors: np.ndarray, method: str) -> None:
         raise ValueError(f"expected one vector per row (n, P), found shape {vectors.shape}")
     broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if len(broken):
-        raise ValueError(f"{len(broken)} vectors hold NaN or infinity, the first is row {broken[0]}")
+        raise ValueError(
+            f"{len(broken)} vectors hold NaN or infinity, the first is row {broken[0]}"
+        )
     if method not in ("pca", "umap"):
         raise ValueError(f"method is 'pca' or 'umap', found {method!r}")
 
@@ -170,8 +173,7 @@ def _read(path: Path, count: int) -> np.ndarray | None:
 
 
 def _write(path: Path, points: np.ndarray) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, points, allow_pickle=False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with unfinished.open("wb") as file:
-        np.save(file, points, allow_pickle=False)
-    os.replace(unfinished, path)
+    write_atomically(path, buffer.getvalue())

@@ -13,7 +13,7 @@ from matplotlib.patches import FancyBboxPatch
 from PIL import Image
 
 from mmlab.views.static import Picture
-from mmlab.views.theme import FAINT, FUSED, MUTED, STYLE
+from mmlab.views.theme import DRAWING, FAINT, FUSED, MUTED
 
 CARDS_PER_ROW = 5
 TILE_RATIO = 9 / 16
@@ -39,7 +39,7 @@ def shorten(text: str, characters: int) -> str:
     return text if len(text) <= characters else text[: characters - 1].rstrip() + "…"
 
 
-@matplotlib.rc_context(STYLE)
+@matplotlib.rc_context(DRAWING)
 def clip_picture(tile: Image.Image | None, heading: str, words: str) -> Picture:
     """A clip's poster with a play sign, its heading above and its words below."""
     figure = Figure(figsize=(4.6, 3.5))
@@ -48,13 +48,13 @@ def clip_picture(tile: Image.Image | None, heading: str, words: str) -> Picture:
     if tile is not None:
         axes.imshow(tile)
         _play_sign(axes, tile.size)
-    figure.text(0.03, 0.96, heading, va="top", fontweight="bold", parse_math=False)
+    figure.text(0.03, 0.96, heading, va="top", fontweight="bold")
     lines = "\n".join(textwrap.wrap(words, 52)[:2])
-    figure.text(0.03, 0.16, lines, va="top", parse_math=False)
+    figure.text(0.03, 0.16, lines, va="top")
     return Picture(figure, f"A clip player. {heading}: {words}".strip())
 
 
-@matplotlib.rc_context(STYLE)
+@matplotlib.rc_context(DRAWING)
 def cards_picture(question: str, cards: Sequence[Card], sentence: str) -> Picture:
     """A question with its answers as a grid of posters, best first.
 
@@ -82,7 +82,7 @@ def _question_box(figure: Figure, question: str, bottom: float, height: float) -
     box = FancyBboxPatch((1, 0.8), 98, 3.9, boxstyle="round,pad=0,rounding_size=1.9")
     box.set(facecolor="white", edgecolor=FUSED, linewidth=1.6)
     axes.add_patch(box)
-    axes.text(3, 2.75, shorten(question, 110), va="center", fontsize=12.5, parse_math=False)
+    axes.text(3, 2.75, shorten(question, 110), va="center", fontsize=12.5)
 
 
 def _draw_card(figure: Figure, card: Card, corner: tuple[float, float], height: float) -> None:
@@ -92,19 +92,21 @@ def _draw_card(figure: Figure, card: Card, corner: tuple[float, float], height: 
     tile_height = tile_width * TILE_RATIO
     place = (left, top - 0.24 - tile_height, tile_width, tile_height)
     scales = (figure_width, height, figure_width, height)
-    axes = figure.add_axes(tuple(inches / scale for inches, scale in zip(place, scales, strict=True)))
+    axes = figure.add_axes(
+        tuple(inches / scale for inches, scale in zip(place, scales, strict=True))
+    )
     axes.imshow(card.tile)
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set(visible=True, color=FAINT)
     figure.text(
         left / figure_width, (top - 0.02) / height, card.heading,
-        va="top", fontsize=8.5, fontweight="bold", color=MUTED, parse_math=False,
+        va="top", fontsize=8.5, fontweight="bold", color=MUTED
     )  # fmt: skip
     lines = textwrap.wrap(card.caption, 31) or [""]
     shown = [*lines[:2], shorten(lines[2] + "  " * (len(lines) > 3), 31)] if lines[2:] else lines
     figure.text(
         left / figure_width, (top - 0.34 - tile_height) / height, "\n".join(shown),
-        va="top", fontsize=8.8, linespacing=1.3, parse_math=False,
+        va="top", fontsize=8.8, linespacing=1.3
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
+from cycler import cycler
 
 from mmlab.types import Combination, combination_name
 
@@ -29,13 +30,13 @@ CATEGORIES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", 
 """Okabe and Ito's colours for columns that are not modalities (their yellow darkened)."""
 
 _FUSED_SHADES = {
-    "text+video": "#9ADBC6",
+    "text+video": "#84D1B4",
     "text+audio": "#5CC2A2",
     "video+audio": "#009E73",
     "text+video+audio": "#005A41",
 }
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "figure.facecolor": "white",
     "figure.dpi": 100,
     "savefig.facecolor": "white",
@@ -51,7 +52,7 @@ STYLE: dict[str, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.8,
-    "axes.prop_cycle": matplotlib.cycler(color=list(CATEGORIES)),
+    "axes.prop_cycle": cycler(color=list(CATEGORIES)),
     "xtick.color": MUTED,
     "ytick.color": MUTED,
     "xtick.labelcolor": INK,
@@ -60,6 +61,9 @@ STYLE: dict[str, Any] = {
     "lines.solid_capstyle": "round",
     "legend.frameon": False,
 }
+
+DRAWING: Any = {**STYLE, "text.parse_math": False}
+"""Our own pictures show captions and file names, in which a dollar sign is no mathematics."""
 
 
 def use_style() -> None:
@@ -98,4 +102,3 @@ def plotly_layout() -> dict[str, Any]:
         "hoverlabel": {"align": "left", "font": {"size": 13}},
         "dragmode": "pan",
     }
-
