@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import errno
 import io
-import multiprocessing
 import os
-import signal
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -31,8 +28,8 @@ from mmlab.shards import (
     ShardWork,
     plan_shards,
     read_records,
-    write_shard,
 )
+from mmlab.workers import write_shards
 
 MEDIA_ENDINGS = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".wav", ".flac", ".mp3", ".m4a")
 
@@ -142,7 +139,7 @@ def _run(
     total = sum(len(shard.files) for shard in work)
     with tqdm(total=total, unit="video", disable=not progress or not work) as bar:
         seconds = 0.0
-        for shard, records in _results(work, workers):
+        for shard, records in write_shards(work, workers):
             for record in records:
                 seconds += record.duration_seconds
                 if record.reason:
@@ -151,31 +148,6 @@ def _run(
             elapsed = max(bar.format_dict["elapsed"], 1e-6)
             bar.set_postfix_str(f"{seconds / elapsed:.0f} x real time")
             yield shard.target.name, records
-
-
-def _results(work: list[ShardWork], workers: int) -> Iterable[tuple[ShardWork, list[MediaRecord]]]:
-    if min(workers, len(work)) <= 1:
-        return ((shard, write_shard(shard)) for shard in work)
-    return _results_of_processes(work, min(workers, len(work)))
-
-
-def _results_of_processes(
-    work: list[ShardWork], workers: int
-) -> Iterator[tuple[ShardWork, list[MediaRecord]]]:
-    """Spawned, not forked: decoders and their threads do not survive a fork."""
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupt)
-    try:
-        shards = {pool.submit(write_shard, shard): shard for shard in work}
-        for future in as_completed(shards):
-            yield shards[future], future.result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _ignore_interrupt() -> None:
-    """Ctrl-C reaches every process of a terminal; the parent alone ends the run."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _finish(

@@ -20,7 +20,7 @@ from safetensors.numpy import save
 
 from mmlab.features import audio
 from mmlab.features.video import VideoDescriptor
-from mmlab.files import write_atomically
+from mmlab.files import UNFINISHED, write_atomically
 from mmlab.media import MediaError, MediaInfo, probe, read_audio
 
 MEDIA_PER_SHARD = 16
@@ -50,11 +50,24 @@ class MediaRecord:
 
 @dataclass(frozen=True)
 class ShardWork:
-    """One worker's task. `media_folder` and `target` are absolute."""
+    """One worker's task.
+
+    Attributes:
+        media_folder: absolute.
+        target: the shard to write, absolute.
+        files: what it will hold.
+        crashing: media_id of files known to take their process down; they are skipped.
+    """
 
     media_folder: Path
     target: Path
     files: tuple[MediaFile, ...]
+    crashing: frozenset[str] = frozenset()
+
+    @property
+    def diary(self) -> Path:
+        """Where the worker notes which file it reads, for the case that it crashes."""
+        return self.target.with_name(f"{self.target.name}.reading{UNFINISHED}")
 
 
 def plan_shards(media_folder: Path, features: Path, files: list[MediaFile]) -> Iterator[ShardWork]:
@@ -90,7 +103,10 @@ def write_shard(work: ShardWork) -> list[MediaRecord]:
     """
     records, tensors = [], {}
     for file in work.files:
+        work.diary.write_text(file.media_id, encoding="utf-8")
         try:
+            if file.media_id in work.crashing:
+                raise MediaError(file.media_id, "crashes its decoder", "convert it to mp4")
             info, values = extract(work.media_folder / file.media_id)
         except MediaError as error:
             reason = f"{error.problem}; {error.mend}"
@@ -104,6 +120,7 @@ def write_shard(work: ShardWork) -> list[MediaRecord]:
     # One metadata key only: safetensors writes several in random order.
     metadata = {"mmlab": json.dumps(header, ensure_ascii=False)}
     write_atomically(work.target, save(tensors, metadata))
+    work.diary.unlink()
     return records
 
 
