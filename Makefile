@@ -96,6 +96,6 @@ $(SAMPLE_FILES) &: | $(INSTALLED)
 	@tools/step "sample" "read the last lines above; finished parts are kept, the next run goes on" \
 		.venv/bin/mmlab sample
 
-build/notebooks/%.html: notebooks/%.ipynb $(SOURCES) $(SAMPLE_FILES) | $(INSTALLED)
+build/notebooks/%.html: notebooks/%.ipynb $(SOURCES) $(MODEL) | $(SAMPLE_FILES) $(INSTALLED)
 	@tools/step "notebook $*" "run it in 'make lab' up to the cell named above" \
 		$(RUN) nbconvert --execute --to html --output-dir build/notebooks $<
