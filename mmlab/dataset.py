@@ -177,7 +177,7 @@ class ClipDataset:
 
     def media_tokens(self, media_id: str) -> dict[Modality, np.ndarray]:
         """All video and audio tokens of one file: (N, D) float16 each, as stored."""
-        shard = self._open_shard(self._media_row(media_id).shard)
+        shard = self._shard_of(media_id)
         return {name: shard.get_tensor(f"{media_id}/{name}") for name in self._stored}
 
     def window(
@@ -202,7 +202,7 @@ class ClipDataset:
     def _cut(
         self, clip_id: str, media_id: str, start: float, end: float, text: str
     ) -> ClipFeatures:
-        shard = self._open_shard(self._media_row(media_id).shard)
+        shard = self._shard_of(media_id)
         words, vectors = self.text_encoder.encode(text)
         tokens = {"text": torch.from_numpy(vectors)}
         first_token, rates = {}, {}
@@ -223,16 +223,14 @@ class ClipDataset:
         return {clip_id: row for row, clip_id in enumerate(self.manifest.clip_id)}
 
     @cached_property
-    def _media_rows(self) -> dict[str, Any]:
-        return {row.media_id: row for row in self.media.itertuples()}
+    def _shard_names(self) -> dict[str, str]:
+        return dict(zip(self.media.media_id, self.media.shard, strict=True))
 
-    def _media_row(self, media_id: str) -> Any:
-        if media_id not in self._media_rows:
+    def _shard_of(self, media_id: str) -> Any:
+        """The open shard that holds a file's tokens; opened anew in every process."""
+        if media_id not in self._shard_names:
             raise KeyError(f"no media {media_id!r} in {self.folder}; see its media.parquet")
-        return self._media_rows[media_id]
-
-    def _open_shard(self, shard: str) -> Any:
-        """Files are opened when first needed, and again in every process."""
+        shard = self._shard_names[media_id]
         if shard not in self._shards:
             path = self.folder / "features" / shard
             if not path.exists():

@@ -75,7 +75,7 @@ def ingest(
     todo = [file for file in files if file.media_id not in known]
     if progress:
         print(f"{folder}: {len(files)} media files, {len(files) - len(todo)} already done")
-    work = list(plan_shards(folder.absolute(), (out / "features").absolute(), todo))
+    work = plan_shards(folder.absolute(), (out / "features").absolute(), todo)
     try:
         for shard, records in _run(work, workers or os.cpu_count() or 1, progress):
             done[shard] = records

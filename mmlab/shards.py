@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,8 +23,8 @@ from mmlab.files import UNFINISHED, write_atomically
 from mmlab.media import MediaError, MediaInfo, probe, read_audio
 
 MEDIA_PER_SHARD = 16
-BYTES_PER_SHARD = 1 << 30
-"""Long files get smaller shards: a worker holds one shard's features in memory."""
+LARGE_FILE_BYTES = 32 << 20
+"""A larger file gets a shard of its own: a worker holds one shard's features in memory."""
 
 
 @dataclass(frozen=True)
@@ -70,25 +69,24 @@ class ShardWork:
         return self.target.with_name(f"{self.target.name}.reading{UNFINISHED}")
 
 
-def plan_shards(media_folder: Path, features: Path, files: list[MediaFile]) -> Iterator[ShardWork]:
-    """Split files, in their order, into shards named after what they will hold.
+def plan_shards(media_folder: Path, features: Path, files: list[MediaFile]) -> list[ShardWork]:
+    """Split files into shards named after what they will hold.
 
-    Whole shards may be missing from the start or the middle: what remains is split the same
-    way, so an interrupted run continues to the same shards.
+    Only the last shard of small files is not full. So when any of the shards are done, the
+    remaining files are split as before, and an interrupted run continues to the same shards.
     """
-    group: list[MediaFile] = []
-    total = 0
-    for file in files:
-        if len(group) == MEDIA_PER_SHARD or (group and total + file.size_bytes > BYTES_PER_SHARD):
-            yield ShardWork(media_folder, features / _shard_name(group), tuple(group))
-            group, total = [], 0
-        group.append(file)
-        total += file.size_bytes
-    if group:
-        yield ShardWork(media_folder, features / _shard_name(group), tuple(group))
+    small = [file for file in files if file.size_bytes <= LARGE_FILE_BYTES]
+    groups: list[tuple[MediaFile, ...]] = [
+        (file,) for file in files if file.size_bytes > LARGE_FILE_BYTES
+    ]
+    groups += [
+        tuple(small[first : first + MEDIA_PER_SHARD])
+        for first in range(0, len(small), MEDIA_PER_SHARD)
+    ]
+    return [ShardWork(media_folder, features / _shard_name(group), group) for group in groups]
 
 
-def _shard_name(files: list[MediaFile]) -> str:
+def _shard_name(files: tuple[MediaFile, ...]) -> str:
     content = json.dumps([[file.media_id, file.size_bytes] for file in files])
     return f"{hashlib.blake2b(content.encode(), digest_size=8).hexdigest()}.safetensors"
 
