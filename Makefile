@@ -18,7 +18,7 @@ RUN := .venv/bin/python -m
 INSTALLED := .venv/installed
 DEVELOPER := .venv/installed-dev
 MODEL := $(SAMPLE)/model/model.safetensors
-SAMPLE_FILES := $(SAMPLE)/captions.csv $(SAMPLE)/dataset/dataset.json $(MODEL)
+SAMPLE_FILES := $(SAMPLE)/ceilings.csv $(SAMPLE)/dataset/dataset.json $(MODEL)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 PAGES := $(NOTEBOOKS:notebooks/%.ipynb=build/notebooks/%.html)
 SOURCES := $(shell find mmlab -name '*.py' -o -name '*.js' -o -name '*.css')
