@@ -63,6 +63,7 @@ def write_video(
     frames_per_second: int = 25,
     times: np.ndarray | None = None,
     sample_rate: int = 44_100,
+    sound_starts_at: float = 0.0,
     codecs: tuple[str, str] = ("libx264", "aac"),
     options: dict[str, str] | None = None,
 ) -> Path:
@@ -80,7 +81,7 @@ def write_video(
         if video is not None:
             _write_pictures(output, video, picture, _even_times(times, seconds, frames_per_second))
         if audio is not None:
-            _write_sound(output, audio, sound, seconds, sample_rate)
+            _write_sound(output, audio, sound, seconds, sample_rate, sound_starts_at)
     return path
 
 
@@ -100,10 +101,12 @@ def _write_pictures(output, stream, picture: Picture, times: np.ndarray) -> None
     output.mux(stream.encode(None))
 
 
-def _write_sound(output, stream, sound: Sound, seconds: float, sample_rate: int) -> None:
+def _write_sound(
+    output, stream, sound: Sound, seconds: float, sample_rate: int, starts_at: float
+) -> None:
     samples = sound(np.arange(round(seconds * sample_rate)) / sample_rate).astype(np.float32)
     frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
-    frame.sample_rate, frame.pts = sample_rate, 0
+    frame.sample_rate, frame.pts = sample_rate, round(starts_at * sample_rate)
     resampler = av.AudioResampler(format=stream.format, layout="mono", rate=sample_rate)
     for part in [*resampler.resample(frame), None]:
         output.mux(stream.encode(part))

@@ -86,6 +86,18 @@ def test_variable_frame_rate_shows_the_frame_on_show(tmp_path, reader, without_d
     np.testing.assert_allclose(greys(path, list(wanted)), 20 + 20 * shown, atol=2.0)
 
 
+@pytest.mark.parametrize("codec", ["libsvtav1", "libvpx-vp9", "libvpx", "mpeg4"])
+@pytest.mark.parametrize("ending", ["mkv", "avi"])
+def test_codecs_that_decord_may_not_know(tmp_path, codec, ending):
+    if ending == "avi" and codec != "mpeg4":
+        pytest.skip("not in an avi")
+    path = tmp_path / f"clock.{ending}"
+    write_video(path, 3.0, picture=grey_clock(), sound=tone(), codecs=(codec, "libmp3lame"))
+    seconds = [0.5, 1.0, 2.5]
+    np.testing.assert_allclose(greys(path, seconds), 20 + 20 * np.array(seconds), atol=4.0)
+    assert len(read_audio(path)) == pytest.approx(48_000, abs=2000)
+
+
 def test_pyav_jumps_over_long_gaps(tmp_path, without_decord):
     path = write_video(
         tmp_path / "long.mp4", 60.0, picture=grey_clock(seconds_to_grey=3), frames_per_second=10
@@ -163,6 +175,14 @@ def test_a_part_of_the_sound_is_that_part_of_the_whole(media_folder):
     part = read_audio(path, start_seconds=1.25, end_seconds=2.0)
     assert len(part) == 12_000
     np.testing.assert_allclose(part, whole[20_000:32_000], atol=0.02)
+
+
+def test_late_sound_stays_in_step_with_the_picture(tmp_path):
+    path = tmp_path / "late.mkv"
+    write_video(path, 3.0, picture=grey_clock(), sound=tone(), sound_starts_at=1.0)
+    sound = read_audio(path)
+    assert not sound[:14_400].any()
+    assert np.abs(sound[17_600:20_000]).max() > 0.2
 
 
 def test_sound_where_there_is_none(media_folder):
