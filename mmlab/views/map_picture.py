@@ -30,7 +30,8 @@ def map_picture(
         shapes: n strings that choose each point's shape, if any.
     """
     figure = Figure(figsize=(9.2, 7.0))
-    axes = figure.add_axes((0.02, 0.02, 0.96, 0.9))
+    named_in_place = _gathered(points, values)
+    axes = figure.add_axes((0.02, 0.02, 0.96 if named_in_place else 0.78, 0.9))
     axes.set_axis_off()
     axes.set_aspect("equal", adjustable="datalim")
     different = list(dict.fromkeys(values))
@@ -55,11 +56,11 @@ def map_picture(
                 alpha=0.7,
                 linewidths=0,
             )
-    if _gathered(points, values):
+    if named_in_place:
         _name_groups(axes, points, values, colours)
     else:
         handles = [_legend_mark(number, value, colours) for number, value in enumerate(different)]
-        axes.legend(handles=handles[:MOST_LABELS], loc="upper left", bbox_to_anchor=(0.86, 1))
+        axes.legend(handles=handles[:MOST_LABELS], loc="upper left", bbox_to_anchor=(1, 1))
     figure.text(
         0.02, 0.965, f"{len(points):,} points, coloured by {column}", fontweight="bold", fontsize=14
     )

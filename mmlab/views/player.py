@@ -128,11 +128,11 @@ class ClipPlayer(StandsStill, anywidget.AnyWidget):
     def still(self) -> Picture:
         """The poster with its caption."""
         if self.media_path is None:
-            return clip_picture(None, self.heading, self.message)
+            return clip_picture(None, self.heading, self.message, plays=False)
         span = (self.start_seconds, self.end_seconds)
         tile = poster_image(self.media_path, span, 640)
-        words = self.message or self.caption
-        return clip_picture(tile, self.heading or _clock_span(*span), words)
+        heading, words = self.heading or _clock_span(*span), self.message or self.caption
+        return clip_picture(tile, heading, words, plays=not self.message)
 
     def _poster(self) -> bytes:
         assert self.media_path is not None

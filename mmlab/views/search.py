@@ -189,10 +189,10 @@ class SearchBox(StandsStill, ipywidgets.VBox):
     def _in_words(self) -> str:
         """The question as a reader would say it."""
         parts = [f"“{self.text.value.strip()}”"] if self.text.value.strip() else []
-        if self.video.value.strip():
-            parts.append(f"the picture of {self.video.value.strip()}")
-        if self.audio.value.strip():
-            parts.append(f"the sound of {self.audio.value.strip()}")
+        for sense, field in (("picture", self.video), ("sound", self.audio)):
+            chosen = field.value.strip()
+            if chosen:
+                parts.append(f"the {sense} of {shorten(self._clips.get(chosen, chosen), 40)}")
         return f"{' and '.join(parts)}, among {self.among.value}." if parts else ""
 
 

@@ -40,13 +40,21 @@ def shorten(text: str, characters: int) -> str:
 
 
 @matplotlib.rc_context(DRAWING)
-def clip_picture(tile: Image.Image | None, heading: str, words: str) -> Picture:
-    """A clip's poster with a play sign, its heading above and its words below."""
+def clip_picture(tile: Image.Image | None, heading: str, words: str, *, plays: bool) -> Picture:
+    """A clip's poster, its heading above and its words below.
+
+    Args:
+        tile: the poster, if there is any.
+        heading: stands above it.
+        words: the caption, or a sentence that says what is wrong.
+        plays: whether to draw a play sign over the poster.
+    """
     figure = Figure(figsize=(4.6, 3.5))
     axes = figure.add_axes((0.03, 0.2, 0.94, 0.68))
     axes.set_axis_off()
     if tile is not None:
         axes.imshow(tile)
+    if tile is not None and plays:
         _play_sign(axes, tile.size)
     figure.text(0.03, 0.96, heading, va="top", fontweight="bold")
     lines = "\n".join(textwrap.wrap(words, 52)[:2])
@@ -64,7 +72,7 @@ def cards_picture(question: str, cards: Sequence[Card], sentence: str) -> Pictur
         sentence: what the picture says.
     """
     rows = -(-len(cards) // CARDS_PER_ROW)
-    width, row_height, head = 10.5, 2.25, 0.9
+    width, row_height, head = 10.5, 2.08, 0.85
     height = head + rows * row_height + 0.1
     figure = Figure(figsize=(width, height))
     _question_box(figure, question, height - head + 0.12, height)
@@ -82,7 +90,7 @@ def _question_box(figure: Figure, question: str, bottom: float, height: float) -
     box = FancyBboxPatch((1, 0.8), 98, 3.9, boxstyle="round,pad=0,rounding_size=1.9")
     box.set(facecolor="white", edgecolor=FUSED, linewidth=1.6)
     axes.add_patch(box)
-    axes.text(3, 2.75, shorten(question, 110), va="center", fontsize=12.5)
+    axes.text(3, 2.75, shorten(question, 92), va="center", fontsize=12.5)
 
 
 def _draw_card(figure: Figure, card: Card, corner: tuple[float, float], height: float) -> None:
@@ -102,8 +110,8 @@ def _draw_card(figure: Figure, card: Card, corner: tuple[float, float], height: 
         left / figure_width, (top - 0.02) / height, card.heading,
         va="top", fontsize=8.5, fontweight="bold", color=MUTED
     )  # fmt: skip
-    lines = textwrap.wrap(card.caption, 31) or [""]
-    shown = [*lines[:2], shorten(lines[2] + "  " * (len(lines) > 3), 31)] if lines[2:] else lines
+    lines = textwrap.wrap(card.caption, 28) or [""]
+    shown = [*lines[:2], shorten(lines[2] + "  " * (len(lines) > 3), 28)] if lines[2:] else lines
     figure.text(
         left / figure_width, (top - 0.34 - tile_height) / height, "\n".join(shown),
         va="top", fontsize=8.8, linespacing=1.3
