@@ -120,7 +120,7 @@ def _by_decord(
             frames = reader.get_batch(unique[block]).asnumpy()
             for frame, times in zip(frames, repeats[block], strict=True):
                 yield from repeat(frame, times)
-    except (decord.DECORDError, RuntimeError) as error:
+    except (decord.DECORDError, RuntimeError, IndexError) as error:
         raise _DecordCannotError from error
 
 

@@ -53,7 +53,8 @@ def open_media(path: Path | str) -> Iterator[InputContainer]:
     and a playlist inside the file may not reach out to anything but local files.
 
     Raises:
-        MediaError: missing, unreadable, empty, or not a media file.
+        MediaError: missing, unreadable, empty, or not a media file; also where the block itself
+            meets damage that it does not handle.
     """
     path = Path(path)
     try:
@@ -64,10 +65,14 @@ def open_media(path: Path | str) -> Iterator[InputContainer]:
         raise MediaError(path, "no such file", "check the path") from None
     except PermissionError:
         raise MediaError(path, "may not be read", "change its permissions") from None
-    except (OSError, ValueError) as error:
+    except (av.error.FFmpegError, OSError, ValueError) as error:
         raise MediaError(path, *_why_unreadable(path)) from error
-    with container:
-        yield container
+    try:
+        with container:
+            yield container
+    except av.error.FFmpegError as error:
+        problem = f"is damaged ({error.strerror})"
+        raise MediaError(path, problem, "download or record it again") from error
 
 
 def _why_unreadable(path: Path) -> tuple[str, str]:
