@@ -93,8 +93,15 @@ def word_attention(
         for row, number in looking
         for column, modality, start, end in seen
     ]
-    names = ["word_number", "word", "modality", "start_seconds", "end_seconds", "weight"]
-    return pd.DataFrame(links, columns=names)
+    kinds = {
+        "word_number": int,
+        "word": str,
+        "modality": str,
+        "start_seconds": float,
+        "end_seconds": float,
+        "weight": float,
+    }
+    return pd.DataFrame(links, columns=list(kinds)).astype(kinds)  # also where it is empty
 
 
 def clip_attention(
@@ -160,6 +167,7 @@ class AttentionView(StandsStill, ipywidgets.VBox):
         self.attention = clip_attention(retriever, clip_id, combination)
         attention = self.attention
         self.player = ClipPlayer(attention.media_path, *attention.span, caption=attention.caption)
+        self.player.layout.width = "360px"
         heads = [MEAN_OF_HEADS, *(f"head {n + 1}" for n in range(len(attention.weights)))]
         self.head = ipywidgets.Dropdown(options=heads, description="Weights")
         options = [(text, number) for number, text in enumerate(attention.words)]
@@ -250,7 +258,7 @@ class AttentionView(StandsStill, ipywidgets.VBox):
             "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in line) + "</tr>"
             for line in links_table(self.table)
         )
-        self.links.value = f"<table><caption>Strongest links</caption>{rows}</table>"
+        self.links.value = f"<table><caption>Strongest links of all words</caption>{rows}</table>"
 
 
 def spectrogram_image(log_mel: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ import ipywidgets
 import numpy as np
 import pandas as pd
 
-from mmlab.views.map_picture import map_picture
+from mmlab.views.map_picture import in_order, map_picture, point_shapes
 from mmlab.views.player import ClipPlayer
 from mmlab.views.posters import poster_jpeg
 from mmlab.views.static import Picture, StandsStill
@@ -51,22 +51,18 @@ class EmbeddingMap(StandsStill, ipywidgets.VBox):
     ) -> None:
         if len(points) != len(table):
             raise ValueError(f"{len(points)} points need as many rows, the table has {len(table)}")
-        import plotly.graph_objects as go  # half a second that only a map pays
-
         self.points, self.table, self.dataset = points, table.reset_index(drop=True), dataset
         self.symbol = symbol
         self.hover_texts = [_hover_text(row) for row in self.table.to_dict("records")]
         columns = colour_columns(self.table, first=colour)
         self.colour = ipywidgets.Dropdown(options=columns, value=colour, description="Colour by")
-        self.figure = go.FigureWidget(layout={**plotly_layout(), "height": 560, "autosize": True})
-        self.figure._config = {**self.figure._config, "scrollZoom": True, "displaylogo": False}
-        self.preview = ipywidgets.Image(format="jpeg", layout={"width": "260px"})
+        self.figure = _empty_figure()
+        self.preview = ipywidgets.Image(format="jpeg", layout={"width": "284px"})
         self.preview_text = ipywidgets.HTML("Hover over a point to see its clip, click to play it.")
         self.player = ClipPlayer(caption="Click a point to play its clip here.")
         self._hovered = ""
         self._draw()
         self.colour.observe(self._draw, "value")
-        self.figure.layout.width = None
         side = ipywidgets.VBox([self.player, self.preview, self.preview_text])
         side.layout = {"width": "300px", "flex": "none"}
         chart = ipywidgets.Box([self.figure], layout={"flex": "1 1 auto", "min_width": "0"})
@@ -101,17 +97,19 @@ class EmbeddingMap(StandsStill, ipywidgets.VBox):
         import plotly.graph_objects as go
 
         rows = np.flatnonzero((values == value).to_numpy())
-        symbols: Any = SYMBOLS[list(colours).index(value) // 7 % len(SYMBOLS)]
-        if self.symbol:
-            shapes = self.table[self.symbol].astype(str)
-            kinds = {kind: SYMBOLS[n % len(SYMBOLS)] for n, kind in enumerate(in_order(shapes))}
-            symbols = [kinds[shapes[row]] for row in rows]
+        shapes = self.table[self.symbol].astype(str) if self.symbol else None
+        numbers = point_shapes(values, shapes)
         return go.Scattergl(
             x=self.points[rows, 0],
             y=self.points[rows, 1],
             name=escape(value),
             mode="markers",
-            marker={"color": colours[value], "size": 7, "opacity": 0.8, "symbol": symbols},
+            marker={
+                "color": colours[value],
+                "size": 7,
+                "opacity": 0.8,
+                "symbol": [SYMBOLS[numbers[row] % len(SYMBOLS)] for row in rows],
+            },
             customdata=rows,
             text=[self.hover_texts[row] for row in rows],
             hovertemplate="%{text}<extra></extra>",
@@ -141,10 +139,14 @@ class EmbeddingMap(StandsStill, ipywidgets.VBox):
             self.player.play()
 
 
-def in_order(values: pd.Series) -> list[str]:
-    """The different values: combinations as they come, anything else sorted."""
-    different = list(dict.fromkeys(values))
-    return different if values.name == "combination" else sorted(different)
+def _empty_figure() -> Any:
+    """A plotly widget that fills its box; the wheel zooms."""
+    import plotly.graph_objects as go  # half a second that only a map pays
+
+    figure = go.FigureWidget(layout={**plotly_layout(), "height": 560, "autosize": True})
+    wanted = {"scrollZoom": True, "displaylogo": False, "responsive": True}
+    figure._config = {**figure._config, **wanted}
+    return figure
 
 
 def colour_columns(table: pd.DataFrame, first: str) -> list[str]:
@@ -162,13 +164,7 @@ def colour_columns(table: pd.DataFrame, first: str) -> list[str]:
 
 def _hover_text(row: dict[Any, Any]) -> str:
     """Caption, combination and clip as plotly's own markup, all of it escaped."""
-    lines = _wrap(shorten(str(row.get("text", "")), 160))
-    lines = [f"<b>{escape(line)}</b>" for line in lines]
+    caption = textwrap.wrap(shorten(str(row.get("text", "")), 160), 44) or ["(no caption)"]
+    lines = [f"<b>{escape(line)}</b>" for line in caption]
     lines += [escape(str(row["combination"]))] if "combination" in row else []
     return "<br>".join([*lines, escape(str(row["clip_id"]))])
-
-
-def _wrap(text: str) -> Sequence[str]:
-    import textwrap
-
-    return textwrap.wrap(text, 44) or ["(no caption)"]

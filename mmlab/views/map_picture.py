@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from mmlab.views.static import Picture
-from mmlab.views.theme import DRAWING, category_colours
+from mmlab.views.theme import DRAWING, category_colours, shape_number
 
 MARKERS = ("o", "D", "s", "^", "X", "P", "*")
 MOST_LABELS = 24
@@ -34,38 +34,43 @@ def map_picture(
     axes = figure.add_axes((0.02, 0.02, 0.96 if named_in_place else 0.78, 0.9))
     axes.set_axis_off()
     axes.set_aspect("equal", adjustable="datalim")
-    different = list(dict.fromkeys(values))
-    different = different if column == "combination" else sorted(different)
+    different = in_order(values)
     colours = category_colours(different)
-    size = float(np.clip(24000 / max(len(points), 1), 8, 60))
-    for number, value in enumerate(different):
-        rows = (values == value).to_numpy()
-        kinds = (
-            shapes[rows] if shapes is not None else pd.Series(number // 7, index=values[rows].index)
-        )
-        for kind, members in kinds.groupby(kinds, sort=True):
-            which = sorted(set(shapes)).index(kind) if shapes is not None else int(kind)
-            place = points[members.index]
-            marker = MARKERS[which % len(MARKERS)]
-            axes.scatter(
-                place[:, 0],
-                place[:, 1],
-                s=size,
-                c=colours[value],
-                marker=marker,
-                alpha=0.7,
-                linewidths=0,
-            )
+    look = pd.DataFrame({"colour": values.map(colours), "shape": point_shapes(values, shapes)})
+    area = float(np.clip(24000 / max(len(points), 1), 8, 60))
+    for (colour, shape), rows in look.reset_index().groupby(["colour", "shape"]).groups.items():
+        x, y = points[rows].T
+        marker = MARKERS[shape % len(MARKERS)]
+        axes.scatter(x, y, s=area, color=colour, marker=marker, alpha=0.7, linewidths=0)
     if named_in_place:
         _name_groups(axes, points, values, colours)
     else:
         handles = [_legend_mark(number, value, colours) for number, value in enumerate(different)]
         axes.legend(handles=handles[:MOST_LABELS], loc="upper left", bbox_to_anchor=(1, 1))
-    figure.text(
-        0.02, 0.965, f"{len(points):,} points, coloured by {column}", fontweight="bold", fontsize=14
-    )
+    title = f"{len(points):,} points, coloured by {column}"
+    figure.text(0.02, 0.965, title, fontweight="bold", fontsize=14)
     shown = ", ".join(different[:8]) + (" and others" if len(different) > 8 else "")
-    return Picture(figure, f"A map of {len(points):,} points coloured by {column}: {shown}.")
+    return Picture(figure, f"A map of {title}: {shown}.")
+
+
+def in_order(values: pd.Series) -> list[str]:
+    """The different values: combinations as they come, anything else sorted."""
+    different = list(dict.fromkeys(values))
+    return different if values.name == "combination" else sorted(different)
+
+
+def point_shapes(values: pd.Series, shapes: pd.Series | None = None) -> list[int]:
+    """The number of each point's marker shape.
+
+    Args:
+        values: n strings, the column that colours; decides if `shapes` is None.
+        shapes: n strings of a column of its own.
+    """
+    if shapes is not None:
+        places = {value: place for place, value in enumerate(in_order(shapes))}
+        return [places[value] for value in shapes]
+    numbers = {value: shape_number(value, place) for place, value in enumerate(in_order(values))}
+    return [numbers[value] for value in values]
 
 
 def _gathered(points: np.ndarray, values: pd.Series) -> bool:
@@ -77,7 +82,7 @@ def _gathered(points: np.ndarray, values: pd.Series) -> bool:
 
 
 def _legend_mark(number: int, value: str, colours: dict[str, str]) -> Line2D:
-    marker = MARKERS[number // 7 % len(MARKERS)]
+    marker = MARKERS[shape_number(value, number) % len(MARKERS)]
     return Line2D([], [], color=colours[value], marker=marker, linestyle="", label=value)
 
 

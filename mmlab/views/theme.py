@@ -30,10 +30,10 @@ CATEGORIES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", 
 """Okabe and Ito's colours for columns that are not modalities (their yellow darkened)."""
 
 _FUSED_SHADES = {
-    "text+video": "#84D1B4",
+    "text+video": "#A6DFCB",
     "text+audio": "#5CC2A2",
     "video+audio": "#009E73",
-    "text+video+audio": "#005A41",
+    "text+video+audio": "#006B50",
 }
 
 STYLE: Any = {
@@ -86,6 +86,21 @@ def category_colours(values: Sequence[str]) -> dict[str, str]:
     if all(set(value.split("+")) <= MODALITY_COLOURS.keys() for value in values):
         return {value: colour_of(value) for value in values}
     return {value: CATEGORIES[index % len(CATEGORIES)] for index, value in enumerate(values)}
+
+
+def shape_number(value: str, place: int) -> int:
+    """Which of a list of marker shapes a category gets, so that colour alone never tells.
+
+    Combinations are told by how many modalities they hold, others change shape when the
+    colours begin again.
+
+    Args:
+        value: the category.
+        place: its place among the categories.
+    """
+    if set(value.split("+")) <= MODALITY_COLOURS.keys():
+        return value.count("+")
+    return place // len(CATEGORIES)
 
 
 def plotly_layout() -> dict[str, Any]:

@@ -1,0 +1,84 @@
+import base64
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import ipywidgets
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+from matplotlib.figure import Figure
+from PIL import Image
+
+from mmlab.views.static import Picture, StandsStill, under_nbconvert
+
+
+class Still(StandsStill, ipywidgets.VBox):
+    def still(self):
+        return Picture(Figure(figsize=(2, 1)), 'a "plain" <b>figure</b>')
+
+
+@pytest.fixture
+def picture():
+    return Still().still()
+
+
+@pytest.mark.parametrize(("value", "expected"), [("1", True), ("0", False)])
+def test_the_environment_decides_where_it_speaks(monkeypatch, value, expected):
+    monkeypatch.setenv("MMLAB_STATIC", value)
+    assert under_nbconvert() is expected
+
+
+def test_a_process_that_nbconvert_did_not_start_is_live(monkeypatch):
+    monkeypatch.delenv("MMLAB_STATIC", raising=False)
+    assert not under_nbconvert()
+
+
+def test_live_output_holds_widget_picture_and_sentence(monkeypatch):
+    monkeypatch.setenv("MMLAB_STATIC", "0")
+    data, metadata = Still()._repr_mimebundle_()
+    assert set(data) == {"application/vnd.jupyter.widget-view+json", "image/png", "text/plain"}
+    assert data["text/plain"] == metadata["image/png"]["alt"] == 'a "plain" <b>figure</b>'
+
+
+def test_exported_output_holds_no_widget_and_escapes_the_sentence(monkeypatch):
+    monkeypatch.setenv("MMLAB_STATIC", "1")
+    data, _ = Still()._repr_mimebundle_()
+    assert set(data) == {"text/html", "image/png", "text/plain"}
+    tags = BeautifulSoup(data["text/html"], "html.parser").find_all(True)
+    assert [tag.name for tag in tags] == ["img"]
+    assert tags[0]["alt"] == 'a "plain" <b>figure</b>'
+
+
+def test_png_is_twice_as_dense_as_shown(picture):
+    data, metadata = picture._repr_mimebundle_()
+    image = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+    assert image.size == (288, 144)
+    assert metadata["image/png"]["width"] == 200
+
+
+def test_save_leaves_nothing_unfinished(picture, tmp_path):
+    picture.save(tmp_path / "new folder" / "view.png")
+    assert [path.name for path in (tmp_path / "new folder").iterdir()] == ["view.png"]
+
+
+@pytest.mark.slow
+def test_nbconvert_leaves_a_described_picture_and_no_widget(tmp_path: Path):
+    cells = [
+        "from mmlab.views import ClipPlayer, LossCurve",
+        "ClipPlayer('gone.mp4', 0, 2)",
+        "curve = LossCurve()\ncurve.show()\ncurve.update(1, {'total': 2.0})\n"
+        "curve.update(2, {'total': 1.0})",
+        "import plotly.graph_objects as go\ngo.Figure(go.Scatter(x=[1, 2], y=[1, 2]))",
+    ]
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    nbformat.write(book, tmp_path / "book.ipynb")
+    command = ["-m", "nbconvert", "--execute", "--to", "html", str(tmp_path / "book.ipynb")]
+    subprocess.run([sys.executable, *command], check=True)
+    page = BeautifulSoup((tmp_path / "book.html").read_text(), "html.parser")
+    told = [image["alt"] for image in page.select("img")]
+    assert told[0].endswith("gone.mp4: no such file; check the path")
+    assert told[1].endswith("The total goes from 2.00 to 1.00.")
+    assert "widget-state" not in str(page)
+    assert page.select(".jp-CodeCell")[3].select(".plotly-graph-div")
