@@ -1,9 +1,11 @@
 """The sample corpus: short cooking videos of our own making, with everything known about them.
 
-Read in this order: vocabulary -> world -> captions -> picture, ingredients, vessels, tools,
-kitchen -> motion, effects, scene -> sound -> movie -> formats -> ceiling -> corpus.
+Read in this order: vocabulary -> world -> captions -> plan; picture -> ingredients, vessels,
+tools, kitchen -> camera -> table -> motion, effects -> performance -> scene; sound; movie;
+formats, ceiling -> tables -> corpus.
 """
 
-from mmlab.sample.corpus import ceilings, load_truth, make_corpus
+from mmlab.sample.corpus import make_corpus
+from mmlab.sample.tables import ceilings, load_truth
 
 __all__ = ["ceilings", "load_truth", "make_corpus"]

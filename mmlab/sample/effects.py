@@ -118,7 +118,7 @@ def _steam(brush: Brush, tip: Pose, cycles: float) -> None:
     for u, v, w in brush.lives[:12]:
         life = (0.8 * cycles + w) % 1
         x = (u - 0.5) * 110 + 9 * sin(2 * pi * (life + v))
-        brush.dot(x, -120 * life, 7 + 13 * life, (250, 250, 250, int(62 * sin(pi * life))))
+        brush.dot(x, -120 * life, 7 + 13 * life, (250, 250, 250, int(44 * sin(pi * life))))
     for u, v, w in brush.lives[12:22]:
         life = (4 * cycles + w) % 1
         brush.dot((u - 0.5) * 140, 6 - 34 * v * sin(pi * life), 1.4, (255, 226, 150, 230))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from scipy import ndimage
 
 from mmlab.sample.ingredients import SIZE, ingredient_sprite
@@ -77,14 +77,11 @@ def _light(generator: np.random.Generator) -> np.ndarray:
 def _furnish(picture: Image.Image, generator: np.random.Generator) -> None:
     """Stand a few things along the wall, away from the middle."""
     props = [_window, _plant, _jar, _jar, _cup, _hook]
-    for x in (50, 130, 350, 430):
+    for x, number in zip((50, 130, 350, 430), generator.permutation(len(props)), strict=False):
         if generator.random() < 0.75:
-            prop = props[generator.integers(len(props))](generator)
-            place = (
-                int(x - prop.width / 2 + generator.integers(-14, 15)),
-                HORIZON + 16 - prop.height,
-            )
-            picture.paste(prop, place, prop)
+            prop = props[number](generator)
+            left = int(x - prop.width / 2 + generator.integers(-14, 15))
+            picture.paste(prop, (left, HORIZON + 16 - prop.height), prop)
 
 
 def _muted(generator: np.random.Generator) -> Colour:
@@ -148,8 +145,6 @@ def title_card(
     background: Image.Image, title: str, ingredients: list[str], size: tuple[int, int]
 ) -> Image.Image:
     """The opening picture: the dish's name on a card, its ingredients below, RGB of `size`."""
-    from PIL import ImageDraw, ImageFilter, ImageFont
-
     picture = background.resize(size).filter(ImageFilter.GaussianBlur(5))
     width, height = size
     draw = ImageDraw.Draw(picture)

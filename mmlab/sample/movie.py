@@ -8,13 +8,15 @@ from fractions import Fraction
 import av
 import numpy as np
 
-from mmlab.sample.scene import FRAME, video_frames
+from mmlab.sample.camera import FRAME
+from mmlab.sample.scene import video_frames
 from mmlab.sample.sound import SAMPLE_RATE, sound_track
 from mmlab.sample.world import FRAMES_PER_SECOND, Video
 
 SOUND_BITS_PER_SECOND = 32_000
 QUALITY = "25"  # x264's constant rate factor, lower is better
 SECONDS_BETWEEN_KEY_FRAMES = 3
+_CHEAPER = "subme=1:b-adapt=0:rc-lookahead=4"  # a third less work, no more bytes
 _SAMPLES_PER_PACKET = 1024
 
 
@@ -27,7 +29,7 @@ def render(video: Video) -> bytes:
         picture.pix_fmt = "yuv420p"
         picture.thread_count = 1  # several threads would make the bytes depend on the machine
         picture.gop_size = SECONDS_BETWEEN_KEY_FRAMES * FRAMES_PER_SECOND
-        picture.options = {"preset": "veryfast", "crf": QUALITY}
+        picture.options = {"preset": "veryfast", "crf": QUALITY, "x264-params": _CHEAPER}
         sound = container.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
         sound.bit_rate = SOUND_BITS_PER_SECOND
         sound.options = {"aac_coder": "fast"}

@@ -21,7 +21,7 @@ SAMPLE_RATE = 16_000
 NARRATION_LEVEL, ACTION_LEVEL, MUSIC_LEVEL, ROOM_LEVEL = 0.34, 0.17, 0.22, 0.0012
 DROWNED = 0.1  # of an action's usual level when music plays over it
 # Ten formants, evenly spread over the mel scale: 45 pairs, one for each word's first vowel.
-FORMANTS_HERTZ = tuple(700 * (10 ** (mel / 2595) - 1) for mel in np.linspace(420, 2240, 10))
+FORMANTS_HERTZ = tuple(700 * (10 ** (mel / 2595) - 1) for mel in np.linspace(510, 2550, 10))
 _SCALE_HERTZ = 220 * 2 ** (np.array([0, 2, 4, 7, 9, 12, 14, 16]) / 12)
 
 
@@ -29,7 +29,7 @@ def sound_track(video: Video) -> np.ndarray:
     """The whole sound of a video: (samples,) float32 in -1..1."""
     generator = np.random.default_rng([video.seed, 4, video.index])
     track = generator.normal(0, ROOM_LEVEL, round(video.duration_seconds * SAMPLE_RATE))
-    pitch_hertz = float(generator.uniform(105, 210))
+    pitch_hertz = float(generator.uniform(95, 165))
     _add(track, 0.2, MUSIC_LEVEL * music(video.title_end_seconds - 0.2, generator))
     for step in video.steps:
         _add_action(track, step, generator)
@@ -67,7 +67,7 @@ def word(name: str, pitch_hertz: float) -> np.ndarray:
     contour = (0.9, 1.0, 1.1)[spoken_words().index(name) % 3]
     glide = np.linspace(1 / contour, contour, len(time))
     phase = 2 * np.pi * np.cumsum(pitch_hertz * glide) / SAMPLE_RATE
-    pulse = (0.5 + 0.5 * np.cos(phase)) ** 3  # the glottis opens once a period
+    pulse = (0.5 + 0.5 * np.cos(phase)) ** 2  # the glottis opens once a period
     half = WORD_SECONDS / 2
     sound = np.zeros(len(time))
     for vowel, centre in ((first, half / 2), (second, 3 * half / 2)):
@@ -158,10 +158,10 @@ def _pour(time: np.ndarray, cycles: np.ndarray, generator: np.random.Generator) 
 
 def _knead(time: np.ndarray, cycles: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Soft low thuds."""
+    attack = np.clip(((cycles + 0.5) % 1) * 12, 0, 1)
     thud = np.sin(2 * np.pi * 85 * time) + 0.6 * np.sin(2 * np.pi * 130 * time)
-    return thud * _hits(cycles, 9) + 0.25 * _noise(len(time), 120, 420, generator) * _hits(
-        cycles, 5
-    )
+    push = _noise(len(time), 120, 420, generator) * _hits(cycles, 5)
+    return attack * (thud * _hits(cycles, 9) + 0.25 * push)
 
 
 def _whisk(time: np.ndarray, cycles: np.ndarray, generator: np.random.Generator) -> np.ndarray:

@@ -69,9 +69,9 @@ def cloth() -> Image.Image:
 def _bowl(back: Sheet, front: Sheet, colour: Colour) -> tuple[tuple[int, int], tuple[int, int]]:
     back.shade(back.ellipse(12, 88, 108, 22), 14, 0.55)
     _open_top(back, colour, 118, 46)
-    below = _rim(front, 118, 46) * (front.y < 90)
-    shape = [(-118, 0), (-108, 40), (-84, 72), (-46, 92), (46, 92), (84, 72), (108, 40), (118, 0)]
-    body = front.polygon([*shape, (118, 0), (118, -2), (-118, -2)]) * below
+    half = [(118, -2), (117, 14), (108, 42), (86, 70), (60, 86), (42, 94)]
+    shape = [(-x, y) for x, y in half] + [(0, 97)] + half[::-1]
+    body = front.polygon(shape) * _below_rim(front, 118, 46)
     front.paint(body, colour, depth=34, gloss=0.5)
     band = front.ellipse(0, 26, 112, 44) * (1 - front.ellipse(0, 19, 114, 44)) * body
     front.paint(band, mixed(colour, (255, 255, 255), 0.45), depth=0, outline=0, opacity=0.7)
@@ -86,7 +86,7 @@ def _pot(back: Sheet, front: Sheet, colour: Colour) -> tuple[tuple[int, int], tu
         back.paint(ring, mixed(colour, (20, 20, 20), 0.35), depth=6)
     _open_top(back, colour, 108, 38)
     box = front.polygon([(-108, 0), (108, 0), (104, 84), (-104, 84)])
-    body = np.clip(box + front.ellipse(0, 82, 104, 24), 0, 1) * _rim(front, 108, 38)
+    body = np.clip(box + front.ellipse(0, 82, 104, 24), 0, 1) * _below_rim(front, 108, 38)
     front.paint(body, colour, depth=30, gloss=0.4)
     _lip(front, mixed(colour, _STEEL, 0.55), 108, 38)
     return (0, 6), (54, 14)
@@ -129,12 +129,9 @@ def _board(back: Sheet, front: Sheet, colour: Colour) -> tuple[tuple[int, int], 
 _PAINTERS = {"bowl": _bowl, "pan": _pan, "board": _board, "plate": _plate, "pot": _pot}
 
 
-def _rim(sheet: Sheet, half_width: float, half_height: float) -> np.ndarray:
-    """Everything that is not the opening's inside, seen from slightly above."""
-    inside = (sheet.y < 0).astype(np.float32)
-    return (1 - np.clip(inside + sheet.ellipse(0, 0, half_width, half_height), 0, 1)) + (
-        sheet.ellipse(0, 0, half_width, half_height) * 0
-    )
+def _below_rim(sheet: Sheet, half_width: float, half_height: float) -> np.ndarray:
+    """Everything nearer than the opening, seen from slightly above."""
+    return (sheet.y >= 0) * (1 - sheet.ellipse(0, 0, half_width, half_height))
 
 
 def _open_top(sheet: Sheet, colour: Colour, half_width: float, half_height: float) -> None:
