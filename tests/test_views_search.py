@@ -62,7 +62,7 @@ def test_typing_a_sentence_shows_cards(box):
     assert first.heading == "1 · 0.90 · 0.0–2.0 s"
     assert first.caption == "<script>alert(1)</script> & more"  # text; the player never parses it
     assert first.poster
-    assert box.message.value.startswith("5 of 6 clips in")
+    assert box.message.value.startswith("“slice”, among video+audio. 5 of 6 clips in")
 
 
 def test_the_same_question_is_asked_once(box):

@@ -65,8 +65,8 @@ class EmbeddingMap(StandsStill, ipywidgets.VBox):
         self.colour.observe(self._draw, "value")
         side = ipywidgets.VBox([self.player, self.preview, self.preview_text])
         side.layout = {"width": "300px", "flex": "none"}
-        chart = ipywidgets.Box([self.figure], layout={"flex": "1 1 auto", "min_width": "0"})
-        super().__init__([self.colour, ipywidgets.HBox([chart, side])])
+        beside = ipywidgets.HBox([self.figure, side], layout={"flex_flow": "row wrap"})
+        super().__init__([self.colour, beside])
         self.add_class("mmlab-map")
 
     def still(self) -> Picture:
@@ -140,12 +140,11 @@ class EmbeddingMap(StandsStill, ipywidgets.VBox):
 
 
 def _empty_figure() -> Any:
-    """A plotly widget that fills its box; the wheel zooms."""
+    """A plotly widget; the wheel zooms. Its size is fixed: it cannot follow the box it is in."""
     import plotly.graph_objects as go  # half a second that only a map pays
 
-    figure = go.FigureWidget(layout={**plotly_layout(), "height": 560, "autosize": True})
-    wanted = {"scrollZoom": True, "displaylogo": False, "responsive": True}
-    figure._config = {**figure._config, **wanted}
+    figure = go.FigureWidget(layout={**plotly_layout(), "width": 780, "height": 580})
+    figure._config = {**figure._config, "scrollZoom": True, "displaylogo": False}
     return figure
 
 

@@ -86,7 +86,7 @@ class SearchBox(StandsStill, ipywidgets.VBox):
             for answer in self.answers.itertuples()
         ]
         question = self._in_words() or GREETING
-        sentence = f"A search box. {question} {self._said}"
+        sentence = f"A search box. {self._said}"
         if cards:
             sentence += f" First: “{shorten(cards[0].caption, 120)}”."
         return cards_picture(question, cards, sentence)
@@ -144,14 +144,16 @@ class SearchBox(StandsStill, ipywidgets.VBox):
             self.answers = self.retriever.search(
                 **question, among=self.among.value, top=self.top.value
             )
-            said = f"{len(self.answers)} of {len(self.retriever.dataset)} clips"
+            said = f"{self._in_words()} {len(self.answers)} of {len(self.retriever.dataset)} clips"
             said += f" in {1000 * (time.perf_counter() - started):.0f} ms."
         except _UnanswerableError as problem:
             self.answers, said = pd.DataFrame(), str(problem)
         except (MediaError, OSError, ValueError, KeyError) as error:
             self.answers, said = pd.DataFrame(), f"No answer: {error}"
-        self._said, self.message.value = said, escape(said)
         self._show_cards()
+        self._said, self.message.value = said, escape(said)
+        for player in self.cards.children:  # pictures last: words and ranks are there at once
+            player.load_poster()
 
     def _question(self) -> dict[str, str]:
         """What is filled in, as arguments of `Retriever.search`."""
@@ -168,7 +170,7 @@ class SearchBox(StandsStill, ipywidgets.VBox):
         return filled
 
     def _show_cards(self) -> None:
-        """Put words up at once, pictures after them; players are kept from search to search."""
+        """One player per answer, without its picture; they are kept from search to search."""
         players = list(self.cards.children)[: len(self.answers)]
         players += [ClipPlayer() for _ in range(len(self.answers) - len(players))]
         for player, answer in zip(players, self.answers.itertuples(), strict=True):
@@ -177,8 +179,6 @@ class SearchBox(StandsStill, ipywidgets.VBox):
             words = {"caption": str(answer.text), "heading": _heading(answer)}
             player.show(self._media_path(answer), *span, **words, with_poster=False)
         self.cards.children = players
-        for player in players:
-            player.load_poster()
 
     def _media_path(self, answer: Any) -> Path:
         return self.retriever.dataset.media_path(self.retriever.dataset.row_of(answer.clip_id))

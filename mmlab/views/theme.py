@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
-from cycler import cycler
+from matplotlib.rcsetup import cycler
 
 from mmlab.types import Combination, combination_name
 

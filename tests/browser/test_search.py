@@ -29,7 +29,7 @@ def test_a_typed_sentence_gives_cards_and_a_card_plays(open_notebook):
     words.fill("slice the tomato")
     words.press("Enter")
     cards = search.locator(".mmlab-card")
-    expect(search.locator(".mmlab-search-message")).to_contain_text("clips in")
+    expect(search.locator(".mmlab-search-message")).to_contain_text("“slice the tomato”")
     assert cards.count() >= 5
     expect(cards.first.locator(".mmlab-poster")).to_be_visible()
 
