@@ -147,7 +147,8 @@ def extract(path: Path) -> tuple[MediaInfo, dict[str, np.ndarray]]:
 
 def feature_names() -> dict[str, str]:
     """What shards are made with; shards made with something else are made anew."""
-    return {"video": VideoDescriptor.name, "audio": audio.NAME}
+    video = VideoDescriptor
+    return {"video": f"{video.name} {video.width}", "audio": f"{audio.NAME} {audio.MEL_BANDS}"}
 
 
 def read_records(shard: Path) -> list[MediaRecord] | None:

@@ -140,11 +140,11 @@ def test_colour_table_against_slow_soft_binning():
 def test_edges_are_counted_by_orientation():
     stripes = np.zeros((1, 9, HEIGHT, WIDTH, 3), dtype=np.uint8)
     stripes[..., (np.arange(WIDTH) // 6 % 2).astype(bool), :] = 200
-    upright = block(describe(stripes)[0], "texture").reshape(16, 6).sum(axis=0)
+    upright = block(describe(stripes)[0], "texture").reshape(36, 6).sum(axis=0)
     assert upright[0] > 0.99 * upright.sum()  # brightness changes across
     level = np.zeros_like(stripes)
     level[..., (np.arange(HEIGHT) // 6 % 2).astype(bool), :, :] = 200
-    lying = block(describe(level)[0], "texture").reshape(16, 6).sum(axis=0)
+    lying = block(describe(level)[0], "texture").reshape(36, 6).sum(axis=0)
     assert lying[3] > 0.99 * lying.sum()
 
 

@@ -4,8 +4,8 @@ The file is read at 8 frames per second and 144 x 96 pixels (any shape is squeez
 Second i is described by the nine frames at i, i + 1/8, ..., i + 1 in five blocks:
 
 =========  ====================================================================  ======
-colour     3 x 3 cells x 28 soft bins: 8 hues x (dark, vivid, pale) and 4 greys     252
-texture    4 x 4 cells x 6 unsigned edge orientations, weighted by edge strength     96
+colour     3 x 3 cells x 40 soft bins: 12 hues x (dark, vivid, pale) and 4 greys    360
+texture    6 x 6 cells x 6 unsigned edge orientations, weighted by edge strength    216
 energy     4 x 4 cells: mean |change| of brightness between frames                   16
 direction  4 x 4 cells x (right, left, down, up): mean Lucas-Kanade speed            64
 rhythm     strength at 1, 2, 3, 4 Hz of the change, of the horizontal and of         16
@@ -37,14 +37,15 @@ WIDTH, HEIGHT = 144, 96  # divisible by 2, 3 and 4 after halving
 CHUNK_SECONDS = 8
 SHORT_REST_SECONDS = 0.1
 
-HUES, TONES, GREYS = 8, 3, 4
+HUES, TONES, GREYS = 12, 3, 4
 COLOURS = HUES * TONES + GREYS
 ORIENTATIONS = 6
+TEXTURE_CELLS = 36  # 6 x 6
 RHYTHM_HERTZ = 4
 
 BLOCK_WIDTHS = {
     "colour": 9 * COLOURS,
-    "texture": 16 * ORIENTATIONS,
+    "texture": TEXTURE_CELLS * ORIENTATIONS,
     "energy": 16,
     "direction": 64,
     "rhythm": 3 * RHYTHM_HERTZ + 4,
@@ -158,19 +159,20 @@ def _soft_bins(position: np.ndarray, bins: int, *, circular: bool) -> np.ndarray
 
 
 def _textures(brightness: np.ndarray) -> np.ndarray:
-    """(T, n, H, W) -> (T, 16 * ORIENTATIONS): mean edge strength per cell and orientation."""
+    """(T, n, H, W) -> (T, 36 * ORIENTATIONS): mean edge strength per cell and orientation."""
     down, across = np.gradient(brightness, axis=(2, 3))
     strength = np.hypot(down, across)
     position = np.arctan2(down, across) / math.pi % 1.0 * ORIENTATIONS
     lower = np.floor(position).astype(np.int32) % ORIENTATIONS
     share = position % 1.0
-    cells = np.arange(16).reshape(4, 4).repeat(HEIGHT // 4, axis=0).repeat(WIDTH // 4, axis=1)
-    base = (np.arange(len(brightness))[:, None, None, None] * 16 + cells) * ORIENTATIONS
-    bins = len(brightness) * 16 * ORIENTATIONS
+    cells = np.arange(TEXTURE_CELLS).reshape(6, 6)
+    cells = cells.repeat(HEIGHT // 6, axis=0).repeat(WIDTH // 6, axis=1)  # (H, W)
+    base = (np.arange(len(brightness))[:, None, None, None] * TEXTURE_CELLS + cells) * ORIENTATIONS
+    bins = len(brightness) * TEXTURE_CELLS * ORIENTATIONS
     histogram = np.bincount((base + lower).ravel(), (strength * (1 - share)).ravel(), bins)
     upper = (lower + 1) % ORIENTATIONS
     histogram += np.bincount((base + upper).ravel(), (strength * share).ravel(), bins)
-    pixels_per_cell = brightness[0].size / 16
+    pixels_per_cell = brightness[0].size / TEXTURE_CELLS
     return histogram.reshape(len(brightness), -1) / pixels_per_cell
 
 
