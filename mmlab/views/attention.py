@@ -30,6 +30,16 @@ if TYPE_CHECKING:
 
 MEAN_OF_HEADS = "mean of all heads"
 
+LINK: dict[str, type] = {
+    "word_number": int,
+    "word": str,
+    "modality": str,
+    "start_seconds": float,
+    "end_seconds": float,
+    "weight": float,
+}
+"""The columns of a table of links between words and seconds."""
+
 
 @dataclass(frozen=True)
 class ClipAttention:
@@ -93,15 +103,7 @@ def word_attention(
         for row, number in looking
         for column, modality, start, end in seen
     ]
-    kinds = {
-        "word_number": int,
-        "word": str,
-        "modality": str,
-        "start_seconds": float,
-        "end_seconds": float,
-        "weight": float,
-    }
-    return pd.DataFrame(links, columns=list(kinds)).astype(kinds)  # also where it is empty
+    return pd.DataFrame(links, columns=list(LINK)).astype(LINK)  # its types also where empty
 
 
 def clip_attention(

@@ -173,6 +173,10 @@ function render({ model, el }) {
     }
   }
 
+  poster.addEventListener("load", () => {
+    const proportion = poster.naturalWidth / poster.naturalHeight;
+    parts.stage.style.aspectRatio = Math.min(Math.max(proportion, 4 / 3), 16 / 9);
+  });
   play.addEventListener("click", toggle);
   parts.stage.addEventListener("click", toggle);
   seek.addEventListener("input", () => moveTo(Number(seek.value)));

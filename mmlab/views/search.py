@@ -94,8 +94,9 @@ class SearchBox(StandsStill, ipywidgets.VBox):
     def _build(self, among: str, top: int) -> None:
         clips = list(self._clips)
         self.text = ipywidgets.Text(placeholder=GREETING, continuous_update=False)
-        self.video = ipywidgets.Combobox(options=clips, placeholder="a clip's picture …")
-        self.audio = ipywidgets.Combobox(options=clips, placeholder="a clip's sound …")
+        kept = {"options": clips, "continuous_update": False}
+        self.video = ipywidgets.Combobox(placeholder="a clip's picture …", **kept)
+        self.audio = ipywidgets.Combobox(placeholder="a clip's sound …", **kept)
         names = [combination_name(c) for c in all_combinations(self.retriever.model.config.names)]
         self.among = ipywidgets.Dropdown(
             options=names, value=among if among in names else names[-1]
