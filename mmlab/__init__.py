@@ -7,4 +7,53 @@ Shape letters used everywhere: B batch, N tokens, D model width, P projection wi
 Q queries, K candidates, F audio frames (10 ms), T seconds of a long video.
 """
 
+from mmlab.benchmarks import read_crosstask
+from mmlab.dataset import ClipDataset
+from mmlab.evaluation import (
+    bootstrap_interval,
+    chance_recall,
+    difference_interval,
+    ordered_assignment,
+    rank_of_match,
+    recall_at,
+    retrieval_scores,
+    step_recall,
+)
+from mmlab.ingest import ingest
+from mmlab.losses import combinatorial_loss, contrastive_loss
+from mmlab.model import FusionModel, ModelConfig
+from mmlab.paths import data_folder
+from mmlab.retrieval import Retriever
+from mmlab.runs import open_run, sample_run, train_run
+from mmlab.training import TrainConfig, read_metrics, train
+from mmlab.types import combination_name, parse_combination
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "ClipDataset",
+    "FusionModel",
+    "ModelConfig",
+    "Retriever",
+    "TrainConfig",
+    "bootstrap_interval",
+    "chance_recall",
+    "combination_name",
+    "combinatorial_loss",
+    "contrastive_loss",
+    "data_folder",
+    "difference_interval",
+    "ingest",
+    "open_run",
+    "ordered_assignment",
+    "parse_combination",
+    "rank_of_match",
+    "read_crosstask",
+    "read_metrics",
+    "recall_at",
+    "retrieval_scores",
+    "sample_run",
+    "step_recall",
+    "train",
+    "train_run",
+]

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
+from tyro.conf import Positional
 
+from mmlab.retrieval import Retriever
 from mmlab.training import TrainConfig
-
-Positional = tyro.conf.Positional
 
 
 def sample(videos: int = 300, seed: int = 0, workers: int | None = None) -> None:
@@ -85,7 +85,7 @@ def train(dataset: Positional[Path], out: Path, config: TrainConfig | None = Non
 
 
 def evaluate(
-    run: Positional[Path] | None = None, split: str = "test", out: Path | None = None
+    run: Positional[Path | None] = None, split: str = "test", out: Path | None = None
 ) -> None:
     """Print recall and median rank of every direction, with 95 % intervals.
 
@@ -107,7 +107,7 @@ def evaluate(
         table.to_csv(out, index=False)
 
 
-def embed(out: Path, run: Positional[Path] | None = None, split: str = "test") -> None:
+def embed(out: Path, run: Positional[Path | None] = None, split: str = "test") -> None:
     """Write every combination's embeddings (safetensors) and the clips' manifest (parquet).
 
     Args:
@@ -176,8 +176,7 @@ def localize(run: Positional[Path], video: Positional[Path], steps: Path) -> Non
         print(f"{second // 60:3d}:{second % 60:02d}  {scores[second, step]:.2f}  {sentences[step]}")
 
 
-def _retriever(run: Path | None, split: str | None):  # type: ignore[no-untyped-def]
-    from mmlab.retrieval import Retriever
+def _retriever(run: Path | None, split: str | None) -> Retriever:
     from mmlab.runs import open_run
 
     model, dataset = open_run(run)

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from mmlab.dataset import ClipDataset
+from mmlab.files import write_atomically
 from mmlab.model import FusionModel, ModelConfig
 from mmlab.paths import data_folder
 from mmlab.training import Metrics, TrainConfig, train
@@ -38,7 +39,7 @@ def train_run(
     model = FusionModel(ModelConfig.sample(widths["video"], widths["text"], widths["audio"]))
     run_folder.mkdir(parents=True, exist_ok=True)
     origin = {"dataset": os.path.relpath(dataset.folder, run_folder), "train": asdict(config)}
-    (run_folder / "run.json").write_text(json.dumps(origin, indent=2))
+    write_atomically(run_folder / "run.json", json.dumps(origin, indent=2).encode())
     clips = dataset.select(split="train")
     return train(model, clips, config, run_folder=run_folder, on_epoch=on_epoch)
 

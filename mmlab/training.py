@@ -6,8 +6,8 @@ run that was stopped goes on at the epoch it had reached.
 
 from __future__ import annotations
 
+import io
 import json
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from mmlab.dataset import ClipDataset
+from mmlab.files import write_atomically
 from mmlab.losses import combinatorial_loss, disjoint_pairs
 from mmlab.model import FusionModel
 from mmlab.types import Modality, Tokens, pad_tokens
@@ -166,11 +167,11 @@ def _checkpoint(
         "optimizer": optimizer.state_dict(),
         "history": history,
     }
-    torch.save(state, run_folder / "checkpoint.pt.part")
-    os.replace(run_folder / "checkpoint.pt.part", run_folder / "checkpoint.pt")
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_atomically(run_folder / "checkpoint.pt", buffer.getvalue())
     lines = [json.dumps({"epoch": epoch + 1} | row) + "\n" for epoch, row in enumerate(history)]
-    (run_folder / "metrics.jsonl.part").write_text("".join(lines))
-    os.replace(run_folder / "metrics.jsonl.part", run_folder / "metrics.jsonl")
+    write_atomically(run_folder / "metrics.jsonl", "".join(lines).encode())
 
 
 def _resume(
@@ -186,3 +187,15 @@ def _resume(
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     return state["history"]
+
+
+def read_metrics(run_folder: Path) -> list[Metrics]:
+    """What a run noted of each epoch: its number as "epoch", and its mean loss terms.
+
+    Raises:
+        FileNotFoundError: nothing was noted there.
+    """
+    path = run_folder / "metrics.jsonl"
+    if not path.exists():
+        raise FileNotFoundError(f"no metrics.jsonl in {run_folder}; is it a run of `mmlab train`?")
+    return [json.loads(line) for line in path.read_text().splitlines()]

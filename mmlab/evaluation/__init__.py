@@ -9,6 +9,7 @@ from mmlab.evaluation.retrieval import (
     bootstrap_interval,
     difference_interval,
     rank_of_match,
+    recall_at,
     retrieval_scores,
 )
 
@@ -18,6 +19,7 @@ __all__ = [
     "difference_interval",
     "ordered_assignment",
     "rank_of_match",
+    "recall_at",
     "retrieval_scores",
     "step_recall",
 ]

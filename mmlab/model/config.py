@@ -115,8 +115,8 @@ class ModelConfig:
 
 
 def _read_modality(fields: dict[str, Any]) -> ModalityConfig:
-    encoder = fields.pop("encoder", None)
-    if encoder:
-        lists = {key: tuple(encoder.pop(key)) for key in ("widths", "blocks")}
-        encoder = AudioEncoderConfig(**lists, **encoder)
-    return ModalityConfig(**fields, encoder=encoder)
+    encoder: dict[str, Any] | None = fields.pop("encoder", None)
+    if encoder is None:
+        return ModalityConfig(**fields)
+    lists = {key: tuple(encoder[key]) for key in ("widths", "blocks")}
+    return ModalityConfig(**fields, encoder=AudioEncoderConfig(**{**encoder, **lists}))

@@ -6,7 +6,6 @@ modality's own tokens -> projection -> unit length -> mean over the modalities -
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,9 +14,10 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from mmlab.files import write_atomically
 from mmlab.model.attention import TransformerBlock
 from mmlab.model.audio_encoder import AudioEncoder
 from mmlab.model.config import ModelConfig
@@ -128,6 +128,7 @@ class FusionModel(nn.Module):
         values, mask, readable = _concatenate([tokens[name] for name in names])
         weights = []
         for block in self.blocks:
+            assert isinstance(block, TransformerBlock)  # a ModuleList forgets its type
             weights.append(block.attention.weights(block.norm1(values), readable))
             values = block(values, readable)
         counts = {name: tokens[name].mask.shape[1] for name in names}
@@ -185,10 +186,8 @@ class FusionModel(nn.Module):
         """Write config.json and model.safetensors, each atomically."""
         folder.mkdir(parents=True, exist_ok=True)
         weights = {name: value.contiguous() for name, value in self.state_dict().items()}
-        save_file(weights, folder / "model.safetensors.part")
-        os.replace(folder / "model.safetensors.part", folder / "model.safetensors")
-        (folder / "config.json.part").write_text(self.config.to_json())
-        os.replace(folder / "config.json.part", folder / "config.json")
+        write_atomically(folder / "config.json", self.config.to_json().encode())
+        write_atomically(folder / "model.safetensors", save(weights))
 
     @classmethod
     def from_pretrained(cls, folder: Path) -> FusionModel:

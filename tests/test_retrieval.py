@@ -1,0 +1,146 @@
+"""The retriever against one-by-one embedding, and its answers to bad questions."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+import mmlab
+from mmlab.types import all_combinations, pad_tokens
+
+
+@pytest.fixture(scope="module")
+def run(media_folder, tmp_path_factory):
+    """An untrained model's run on the four tiny media files."""
+    folder = tmp_path_factory.mktemp("run")
+    captions = folder / "captions.csv"
+    captions.write_text(
+        "video,start_seconds,end_seconds,text,split\n"
+        "red right.mp4,0,1.5,a red square,test\n"
+        "red right.mp4,1.5,3,moves on,test\n"
+        "green left.mp4,0,2.5,<b>green</b> to the left,test\n"
+        "blue mute.mp4,0,2,blue without a sound,test\n"
+        "only sound.mp4,0,2,nothing to see,test\n"
+    )
+    dataset = mmlab.ingest(media_folder, captions, folder / "dataset", workers=1, progress=False)
+    torch.manual_seed(0)
+    widths = {name: info.width for name, info in dataset.features.items()}
+    config = mmlab.ModelConfig.sample(widths["video"], widths["text"], widths["audio"])
+    mmlab.FusionModel(config).save_pretrained(folder / "model")
+    (folder / "model" / "run.json").write_text(json.dumps({"dataset": "../dataset"}))
+    return folder / "model"
+
+
+@pytest.fixture(scope="module")
+def retriever(run):
+    return mmlab.Retriever(*mmlab.open_run(run))
+
+
+def test_embeddings_equal_those_of_single_clips(retriever):
+    for names in all_combinations():
+        together = retriever.embeddings(names)
+        for row in range(len(retriever.dataset)):
+            alone = retriever.model.embed(retriever.dataset.batch([row]), [names]).vectors[names]
+            torch.testing.assert_close(together[row], alone[0], atol=1e-5, rtol=0)
+
+
+def test_search_ranks_as_sorting_all_scores_would(retriever):
+    hits = retriever.search(text="a red square", among="video+audio", top=3)
+    scores = retriever.embeddings("video+audio") @ retriever.query(text="a red square")
+    expected = np.sort(scores.numpy())[::-1][:3]
+    np.testing.assert_allclose(hits.score, expected, atol=1e-6)
+    assert hits["rank"].tolist() == [1, 2, 3]
+
+
+def test_a_clip_finds_itself_by_its_own_picture(retriever):
+    manifest = retriever.dataset.manifest
+    for clip_id in manifest.clip_id[manifest.media_id != "only sound.mp4"]:
+        assert retriever.search(video=clip_id, among="video", top=1).clip_id[0] == clip_id
+
+
+def test_a_file_asks_like_the_clip_that_covers_it(retriever, media_folder):
+    whole = retriever.dataset.manifest.query("media_id == 'green left.mp4'").clip_id.iloc[0]
+    by_file = retriever.query(video=media_folder / "green left.mp4")
+    torch.testing.assert_close(by_file, retriever.query(video=whole), atol=2e-3, rtol=0)
+
+
+def test_all_modalities_fuse_into_one_question(retriever):
+    row = int(retriever.dataset.manifest.media_id.eq("red right.mp4").argmax())
+    clip = retriever.dataset[row]
+    fused = retriever.query(text=clip.text, video=clip.clip_id, audio=clip.clip_id)
+    torch.testing.assert_close(
+        fused, retriever.embeddings("text+video+audio")[row], atol=1e-5, rtol=0
+    )
+
+
+@pytest.mark.parametrize(
+    ("question", "message"),
+    [
+        ({}, "an empty question"),
+        ({"text": "?!"}, "no word that the model knows"),
+        ({"video": "no-such-clip"}, "neither a clip of this dataset nor a file"),
+        ({"smell": "x"}, "a combination is one or more"),
+    ],
+)
+def test_bad_questions_are_named(retriever, question, message):
+    with pytest.raises(ValueError, match=message):
+        retriever.search(**question)
+
+
+def test_a_silent_clip_cannot_ask_with_its_sound(retriever):
+    silent = retriever.dataset.manifest.query("media_id == 'blue mute.mp4'").clip_id.iloc[0]
+    with pytest.raises(ValueError, match="holds no audio"):
+        retriever.search(audio=silent)
+
+
+def test_evaluate_covers_every_direction_between_disjoint_combinations(retriever):
+    table = retriever.evaluate()
+    directions = set(zip(table["query"], table["gallery"], strict=True))
+    assert len(directions) == len(table) == 12
+    assert ("text", "video+audio") in directions
+    assert (table["R@10"] == 100).all()  # five clips only
+    assert (table["R@1 low"] <= table["R@1"]).all()
+
+
+def test_every_second_of_a_video_is_scored(retriever):
+    scores = retriever.score_seconds("red right.mp4", ["a red square", "blue"], among="video")
+    assert scores.shape == (3, 2)
+    window = retriever.dataset.window("red right.mp4", 0, 3)
+    batch = {"video": pad_tokens([window.tokens["video"]], window.tokens["video"].shape[1])}
+    whole = retriever.model.embed(batch).vectors[("video",)][0]
+    query = retriever.query(text="a red square")
+    assert scores[1, 0] == pytest.approx(float(whole @ query), abs=1e-5)
+
+
+def mmlab_command(*arguments):
+    command = [sys.executable, "-c", "from mmlab.cli import main; main()", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_command_line_search_prints_json(run):
+    done = mmlab_command("search", run, "red", "--in", "video", "--top", 2, "--json")
+    assert done.returncode == 0, done.stderr
+    hits = json.loads(done.stdout)
+    assert [hit["rank"] for hit in hits] == [1, 2]
+
+
+def test_command_line_embeds_and_localizes(run, media_folder, tmp_path):
+    done = mmlab_command("embed", run, "--out", tmp_path / "vectors")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "vectors" / "embeddings.safetensors").stat().st_size > 1000
+    (tmp_path / "steps.txt").write_text("a red square\nmoves on\n")
+    video = media_folder / "red right.mp4"
+    done = mmlab_command("localize", run, video, "--steps", tmp_path / "steps.txt")
+    assert done.returncode == 0, done.stderr
+    found = [line.split("  ")[-1] for line in done.stdout.splitlines()]
+    assert found == ["a red square", "moves on"]
+
+
+def test_command_line_errors_are_one_sentence(run, tmp_path):
+    done = mmlab_command("search", tmp_path, "red")
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert "mmlab train" in done.stderr
