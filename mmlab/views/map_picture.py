@@ -89,21 +89,24 @@ def _legend_mark(number: int, value: str, colours: dict[str, str]) -> Line2D:
 def _name_groups(
     axes: Axes, points: np.ndarray, values: pd.Series, colours: dict[str, str]
 ) -> None:
-    """Write each name at its group's middle point, moved up where it would cover another."""
+    """Write each name above the closer half of its group, higher where it would cover another."""
     height = np.ptp(points[:, 1]) * 0.045 or 1.0
     width = np.ptp(points[:, 0]) * 0.16 or 1.0
     taken: list[np.ndarray] = []
     for value, colour in colours.items():
         members = points[(values == value).to_numpy()]
         middle = np.median(members, axis=0)
-        place = members[np.linalg.norm(members - middle, axis=1).argmin()].astype(float)
+        distances = np.linalg.norm(members - middle, axis=1)
+        core = members[distances.argmin()]
+        closer = members[np.linalg.norm(members - core, axis=1).argsort()[: len(members) // 2 + 1]]
+        place = np.array([core[0], closer[:, 1].max() + height / 4])
         while any(
             abs(place - other)[1] < height and abs(place - other)[0] < width for other in taken
         ):
             place[1] += height
         taken.append(place)
         name = axes.text(
-            place[0], place[1], value, ha="center", va="center", fontsize=12, fontweight="bold",
+            place[0], place[1], value, ha="center", va="bottom", fontsize=12, fontweight="bold",
             color=_darker(colour)
         )  # fmt: skip
         name.set_path_effects([patheffects.withStroke(linewidth=4, foreground="white")])

@@ -104,6 +104,7 @@ def _draw_card(figure: Figure, card: Card, corner: tuple[float, float], height: 
         tuple(inches / scale for inches, scale in zip(place, scales, strict=True))
     )
     axes.imshow(card.tile)
+    axes.set_anchor("NW")  # above the words' beginning, whatever its proportions
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set(visible=True, color=FAINT)
     figure.text(
