@@ -6,6 +6,7 @@ import math
 from functools import lru_cache
 
 import numpy as np
+from scipy.sparse import csr_array
 
 SAMPLE_RATE = 16_000
 FRAMES_PER_SECOND = 100
@@ -89,9 +90,11 @@ def _mel_power(waveform: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
-def _mel_filters() -> np.ndarray:
+def _mel_filters() -> csr_array:
+    """(40, 201) sparse: the product needs no BLAS, whose threads would fight in workers."""
     import librosa
 
-    return librosa.filters.mel(
+    filters = librosa.filters.mel(
         sr=SAMPLE_RATE, n_fft=WINDOW_SAMPLES, n_mels=MEL_BANDS, fmin=LOWEST_HERTZ
     )
+    return csr_array(filters)
