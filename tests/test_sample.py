@@ -190,14 +190,15 @@ def test_two_corpora_are_never_mixed(tmp_path, monkeypatch, changed):
 
 
 def test_a_full_disk_names_file_and_mend(tmp_path, monkeypatch):
-    def full(path, content):
+    def full(source, target):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(corpus, "render", lambda video: b"")
     make_corpus(tmp_path, videos=1, workers=1)
-    monkeypatch.setattr(files, "write_atomically", full)
+    monkeypatch.setattr(files.os, "replace", full)
     with pytest.raises(OSError, match="No space left on device; free some space.*stamp.json"):
         make_corpus(tmp_path, videos=2, workers=1)
+    assert not list(tmp_path.rglob("*.part"))
 
 
 def test_no_corpus_no_truth(tmp_path):

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from collections import Counter
 from itertools import pairwise
 
@@ -29,6 +32,24 @@ def assert_share(flags, share):
 def test_a_video_is_a_function_of_seed_and_index_alone():
     assert plan_video(3, 17) == plan_video(3, 17)
     assert plan_video(3, 17) != plan_video(4, 17)
+
+
+def test_every_process_makes_the_same_plan():
+    program = (
+        "import hashlib; from mmlab.sample.plan import plan_video;"
+        "plans = repr([plan_video(0, index) for index in range(60)]);"
+        "print(hashlib.sha256(plans.encode()).hexdigest())"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(digests) == 1
 
 
 def test_no_word_belongs_to_two_concepts():

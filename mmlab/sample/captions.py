@@ -45,9 +45,10 @@ def write_caption(
     Returns:
         The text, and attribute -> concept as a reader of that text would understand it.
     """
-    mentioned = {name for name, share in MENTIONED.items() if generator.random() < share}
-    if not mentioned & {"action", "ingredient"}:
-        mentioned.add("action")
+    # Lists, not sets: the order of a set of strings differs from process to process.
+    mentioned = [name for name, share in MENTIONED.items() if generator.random() < share]
+    if not {"action", "ingredient"} & set(mentioned):
+        mentioned.append("action")
     understood = {name: _recognised(name, attributes[name], generator) for name in mentioned}
     tokens = _compose(understood, generator)
     kept: list[Token] = []
