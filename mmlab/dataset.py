@@ -209,7 +209,7 @@ class ClipDataset:
         for name in self._stored:
             stored = shard.get_slice(f"{media_id}/{name}")
             rates[name] = self.features[name].tokens_per_second or 1.0
-            first, last = _span(name, stored.get_shape()[0], start, end, rates[name])
+            first, last = token_span(name, stored.get_shape()[0], start, end, rates[name])
             first_token[name] = first
             tokens[name] = _floats(stored, first, last)
         return ClipFeatures(clip_id, media_id, start, end, text, words, tokens, first_token, rates)
@@ -254,8 +254,10 @@ class ClipDataset:
         return f"<p>{html.escape(repr(self))}</p>{table}"
 
 
-def _span(modality: Modality, count: int, start: float, end: float, rate: float) -> tuple[int, int]:
-    """The tokens [first, last) of `count` that belong to a part of a file."""
+def token_span(
+    modality: Modality, count: int, start: float, end: float, rate: float
+) -> tuple[int, int]:
+    """The tokens [first, last) of `count` that belong to a part (in seconds) of a file."""
     if modality == "audio" and rate == FRAMES_PER_SECOND:
         first, last = seconds_to_frame(start), seconds_to_frame(end)
         return min(first, count), min(max(first, last), count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from mmlab.dataset import ClipDataset
+from mmlab.dataset import ClipDataset, token_span
 from mmlab.evaluation.retrieval import (
     CUTOFFS,
     bootstrap_interval,
@@ -19,13 +20,12 @@ from mmlab.evaluation.retrieval import (
     recall_at,
     retrieval_scores,
 )
-from mmlab.features.audio import log_mel
-from mmlab.features.video import VideoDescriptor
-from mmlab.media import read_audio
 from mmlab.model import FusionModel
+from mmlab.shards import extract
 from mmlab.types import (
     Combination,
     Modality,
+    Tokens,
     all_combinations,
     combination_name,
     pad_tokens,
@@ -89,7 +89,7 @@ class Retriever:
         elif (self.dataset.manifest.clip_id == str(source)).any():
             tokens = self.dataset[self.dataset.row_of(str(source))].tokens[modality]
         else:
-            tokens = _file_tokens(modality, Path(source))
+            tokens = torch.from_numpy(_extract(Path(source))[modality])
         if not len(tokens):
             what = "no word that the model knows" if modality == "text" else f"no {modality}"
             raise ValueError(f"{str(source)!r} holds {what}; ask with something else")
@@ -143,7 +143,7 @@ class Retriever:
 
     def score_seconds(
         self,
-        media_id: str,
+        media: str | Path,
         sentences: Sequence[str],
         *,
         among: str | Combination = "video+audio",
@@ -152,7 +152,7 @@ class Retriever:
         """Compare every second of a whole video with sentences, for step localisation.
 
         Args:
-            media_id: a video of the dataset.
+            media: the id of a video of the dataset, or a media file.
             sentences: K of them.
             among: what of the video is fused.
             radius_seconds: a second is seen and heard with this much before and after it.
@@ -161,16 +161,12 @@ class Retriever:
             (T, K) cosine similarities; second t is the window [t - radius, t + 1 + radius].
         """
         names = parse_combination(among, self.model.config.names)
-        media = self.dataset.media
-        duration = float(media.loc[media.media_id == media_id, "duration_seconds"].iloc[0])
-        windows = [
-            self.dataset.window(
-                media_id, max(0.0, t - radius_seconds), min(duration, t + 1 + radius_seconds)
-            ).tokens
-            for t in range(int(np.ceil(duration)))
-        ]
+        known = (self.dataset.media.media_id == str(media)).any()
+        tokens = self.dataset.media_tokens(str(media)) if known else _extract(Path(media))
+        rates = {name: self.dataset.features[name].tokens_per_second or 1.0 for name in names}
+        duration = max(len(tokens[name]) / rates[name] for name in names)
         batch = {
-            name: pad_tokens([tokens[name] for tokens in windows], windows[0][name].shape[1])
+            name: _windows(name, tokens[name], rates[name], duration, radius_seconds)
             for name in names
         }
         seconds = self.model.embed(batch, [names]).vectors[names]  # (T, P)
@@ -178,9 +174,19 @@ class Retriever:
         return (seconds @ texts.T).numpy()
 
 
-def _file_tokens(modality: Modality, path: Path) -> Tensor:
+def _extract(path: Path) -> dict[Modality, np.ndarray]:
     if not path.exists():
-        raise ValueError(f"{str(path)!r} is neither a clip of this dataset nor a file")
-    if modality == "video":
-        return torch.from_numpy(VideoDescriptor().extract(path))
-    return torch.from_numpy(log_mel(read_audio(path)))
+        raise ValueError(f"{str(path)!r} is neither in this dataset nor a file")
+    return extract(path)[1]
+
+
+def _windows(
+    modality: Modality, tokens: np.ndarray, rate: float, duration: float, radius: float
+) -> Tokens:
+    """Every second of a file, with `radius` seconds before and after it, as one batch item."""
+    spans = [
+        token_span(modality, len(tokens), max(0.0, t - radius), min(duration, t + 1 + radius), rate)
+        for t in range(math.ceil(duration))
+    ]
+    items = [torch.from_numpy(tokens[a:b].astype(np.float32)) for a, b in spans]
+    return pad_tokens(items, tokens.shape[1])
