@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmlab.dataset import ClipDataset, _span
+from mmlab.dataset import ClipDataset, token_span
 from mmlab.features import WordVectorFile, seconds_to_frame
 from mmlab.ingest import ingest
 
@@ -165,7 +165,7 @@ def test_cutting_video_agrees_with_the_published_localisation_code():
     features = features / np.linalg.norm(features, axis=1, keepdims=True)
     expected, masks = values["slice/accurate_True/tokens"], values["slice/accurate_True/mask"]
     for number, (start, end) in enumerate(zip(case["starts"], case["ends"], strict=True)):
-        first, last = _span("video", len(features), start, end, case["fps_3d"])
+        first, last = token_span("video", len(features), start, end, case["fps_3d"])
         ours = features[first:last][: case["n_tokens"]]
         assert len(ours) == masks[number].sum()
         np.testing.assert_allclose(ours, expected[number, : len(ours), 6:], atol=1e-6)
