@@ -19,6 +19,8 @@ from mmlab.evaluation import (
     retrieval_scores,
     step_recall,
 )
+from mmlab.evaluation.moments import attention_on_moment, mean_interval
+from mmlab.evaluation.neighbours import neighbour_agreement
 from mmlab.ingest import ingest
 from mmlab.losses import combinatorial_loss, contrastive_loss
 from mmlab.model import FusionModel, ModelConfig
@@ -36,6 +38,7 @@ __all__ = [
     "ModelConfig",
     "Retriever",
     "TrainConfig",
+    "attention_on_moment",
     "bootstrap_interval",
     "chance_recall",
     "combination_name",
@@ -44,6 +47,8 @@ __all__ = [
     "data_folder",
     "difference_interval",
     "ingest",
+    "mean_interval",
+    "neighbour_agreement",
     "open_run",
     "ordered_assignment",
     "parse_combination",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mmlab.features.text import words
-from mmlab.sample.files import load_truth
+from mmlab.sample.tables import load_truth
 from mmlab.sample.vocabulary import VOCABULARY
 
 Span = tuple[float, float]

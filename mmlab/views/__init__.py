@@ -1,12 +1,13 @@
 """The views: each works live in Jupyter and also stands still as a picture with a sentence.
 
 Read in this order: theme -> static -> posters -> player -> search -> space -> map -> lanes ->
-attention -> timeline -> charts.
+attention -> timeline -> charts -> plain.
 """
 
-from mmlab.views.attention import AttentionView, clip_attention, word_attention
+from mmlab.views.attention import AttentionView, clip_attention, word_attention, word_links
 from mmlab.views.charts import LossCurve, loss_picture, recall_chart
 from mmlab.views.map import EmbeddingMap
+from mmlab.views.plain import bar_chart, film_picture, share_chart, spectrogram_picture
 from mmlab.views.player import ClipPlayer
 from mmlab.views.search import SearchBox
 from mmlab.views.space import clip_points, project
@@ -22,15 +23,20 @@ __all__ = [
     "Picture",
     "SearchBox",
     "StepTimeline",
+    "bar_chart",
     "clip_attention",
     "clip_points",
     "colour_of",
+    "film_picture",
     "loss_picture",
     "project",
     "recall_chart",
+    "share_chart",
+    "spectrogram_picture",
     "under_nbconvert",
     "use_style",
     "word_attention",
+    "word_links",
 ]
 
 keep_exports_offline()

@@ -148,6 +148,18 @@ def clip_attention(
     )
 
 
+def word_links(
+    retriever: Retriever,
+    clip_id: str,
+    combination: str | Combination = MODALITIES,
+    *,
+    head: int | None = None,
+) -> pd.DataFrame:
+    """`word_attention` of one clip: what each of its words takes from each second."""
+    found = clip_attention(retriever, clip_id, combination)
+    return word_attention(found.weights, found.layout, found.token_seconds, found.words, head=head)
+
+
 class AttentionView(StandsStill, ipywidgets.VBox):
     """Choose a word and see which seconds of picture and sound it takes from; watch them.
 
