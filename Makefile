@@ -37,7 +37,7 @@ endif
 
 # What an interrupted step has finished stays: the next run goes on from it.
 .PRECIOUS: $(SAMPLE_FILES)
-.PHONY: help lab test test-slow notebooks lint format sample pictures costs clean
+.PHONY: help lab test test-slow notebooks lint format sample results pictures costs clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12

@@ -1,0 +1,52 @@
+"""What the sample model must reach on clips it has never seen; the README claims no more."""
+
+import pytest
+
+import mmlab
+from mmlab import sample
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def run():
+    return mmlab.open_run()
+
+
+@pytest.fixture(scope="module")
+def retriever(run):
+    model, dataset = run
+    return mmlab.Retriever(model, dataset.select(split="test"))
+
+
+@pytest.mark.parametrize("k", [1, 5, 10])
+def test_fusion_beats_the_better_single_modality(retriever, k):
+    ranks = {name: retriever.ranks("text", name) for name in ("video", "audio", "video+audio")}
+    for single in ("video", "audio"):
+        _, low, _ = mmlab.difference_interval(
+            ranks["video+audio"], ranks[single], mmlab.recall_at(k)
+        )
+        assert low > 0, single
+
+
+def test_every_direction_is_above_chance_and_below_its_ceiling(retriever):
+    ceilings = sample.ceilings(mmlab.data_folder() / "sample", split="test")
+    chance = 100 * 10 / len(retriever.dataset)
+    for row in retriever.evaluate().to_dict("records"):
+        assert row["R@10 low"] > chance, row["query"]
+        if "text" in (row["query"], row["gallery"]):  # only these ceilings cannot be beaten
+            ceiling = ceilings.loc[f"{row['query']} → {row['gallery']}", "R@10"]
+            assert row["R@10 low"] < ceiling
+
+
+def test_steps_are_found_more_often_than_by_chance(run):
+    model, dataset = run
+    retriever = mmlab.Retriever(model, dataset)
+    test = set(dataset.select(split="test").manifest.media_id)
+    every = mmlab.read_crosstask(mmlab.data_folder() / "sample" / "crosstask")
+    videos = [video for video in every if f"{video.video_id}.mp4" in test]
+    assert len(videos) > 50
+    scored = [retriever.score_seconds(f"{v.video_id}.mp4", v.steps) for v in videos]
+    truth = [video.truth(len(table)) for video, table in zip(videos, scored, strict=True)]
+    recall = mmlab.step_recall([mmlab.ordered_assignment(table) for table in scored], truth)
+    assert recall > mmlab.chance_recall(truth, draws=10) + 15

@@ -1,0 +1,95 @@
+"""Write what the sample model reaches into README.md, between its results marks."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+
+import mmlab
+from mmlab import sample
+
+CHECKOUT = Path(__file__).parents[1]
+GALLERIES = ("video", "audio", "video+audio")
+COMMAND = "make results"
+
+
+def retrieval_table(retriever: mmlab.Retriever) -> list[str]:
+    """Text to each gallery: figure, interval, ceiling; and what fusion adds."""
+    scores = retriever.evaluate().set_index(["query", "gallery"])
+    ceilings = sample.ceilings(mmlab.data_folder() / "sample", split="test")
+    clips = len(retriever.dataset)
+    lines = [
+        f"Text → …, among {clips} test clips whose videos and action × ingredient pairs training "
+        "never shows; percent with 95 % bootstrap intervals, in brackets the ceiling:",
+        "",
+        "| gallery | R@1 | R@5 | R@10 | median rank |",
+        "|---|---|---|---|---|",
+    ]
+    for gallery in GALLERIES:
+        row, ceiling = scores.loc[("text", gallery)], ceilings.loc[f"text → {gallery}"]
+        cells = [
+            f"{row[name]:.1f} ({row[f'{name} low']:.1f} to {row[f'{name} high']:.1f}) "
+            f"[{ceiling[name]:.1f}]"
+            for name in ("R@1", "R@5", "R@10", "MedR")
+        ]
+        lines.append(f"| {gallery} | {' | '.join(cells)} |")
+    chance = [f"{100 * k / clips:.1f}" for k in (1, 5, 10)]
+    return [*lines, f"| chance | {' | '.join(chance)} | {(clips + 1) / 2:.0f} |", ""]
+
+
+def fusion_gain(retriever: mmlab.Retriever) -> list[str]:
+    """The paired difference between the fused gallery and the better single one."""
+    ranks = {gallery: retriever.ranks("text", gallery) for gallery in GALLERIES}
+    lines = []
+    for k in (1, 5, 10):
+        recall = mmlab.recall_at(k)
+        better = max(("video", "audio"), key=lambda name: float(recall(ranks[name])))
+        gain, low, high = mmlab.difference_interval(ranks["video+audio"], ranks[better], recall)
+        lines.append(f"R@{k} {gain:+.1f} ({low:+.1f} to {high:+.1f}) over {better}")
+    return [f"What fusing picture and sound adds, in points: {'; '.join(lines)}.", ""]
+
+
+def localisation(model: mmlab.FusionModel, dataset: mmlab.ClipDataset) -> list[str]:
+    """Step recall on the test videos beside chance."""
+    test = set(dataset.select(split="test").manifest.media_id)
+    every = mmlab.read_crosstask(mmlab.data_folder() / "sample" / "crosstask")
+    videos = [video for video in every if f"{video.video_id}.mp4" in test]
+    retriever = mmlab.Retriever(model, dataset)
+    scored = [retriever.score_seconds(f"{v.video_id}.mp4", v.steps) for v in videos]
+    truth: list[np.ndarray] = [v.truth(len(s)) for v, s in zip(videos, scored, strict=True)]
+    recall = mmlab.step_recall([mmlab.ordered_assignment(table) for table in scored], truth)
+    chance = mmlab.chance_recall(truth, draws=20)
+    return [
+        f"Step localisation on {len(videos)} test videos, exact ordered assignment: recall "
+        f"{recall:.1f} % by video+audio, {chance:.1f} % by chance."
+    ]
+
+
+def main() -> None:
+    """Compute, and replace what stands between the marks."""
+    model, dataset = mmlab.open_run()
+    retriever = mmlab.Retriever(model, dataset.select(split="test"))
+    lines = [
+        *retrieval_table(retriever),
+        *fusion_gain(retriever),
+        *localisation(model, dataset),
+        "",
+        f"Computed by `{COMMAND}` from the sample model that `make sample` trains.",
+    ]
+    text = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    marks = r"(<!-- results: [^>]*-->\n).*?(<!-- /results -->)"
+    body = "\n".join(lines) + "\n"
+    text, count = re.subn(marks, lambda m: m[1] + body + m[2], text, flags=re.DOTALL)
+    if not count:
+        raise SystemExit("README.md has no results marks")
+    unfinished = CHECKOUT / "README.md.part"
+    unfinished.write_text(text, encoding="utf-8")
+    os.replace(unfinished, CHECKOUT / "README.md")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
