@@ -34,22 +34,19 @@ def test_a_video_is_a_function_of_seed_and_index_alone():
     assert plan_video(3, 17) != plan_video(4, 17)
 
 
-def test_every_process_makes_the_same_plan():
+def test_a_process_of_other_hashes_makes_the_same_plan():
     program = (
-        "import hashlib; from mmlab.sample.plan import plan_video;"
-        "plans = repr([plan_video(0, index) for index in range(60)]);"
-        "print(hashlib.sha256(plans.encode()).hexdigest())"
+        "from mmlab.sample.plan import plan_video;"
+        "print([plan_video(0, index) for index in range(60)])"
     )
-    digests = {
-        subprocess.run(
-            [sys.executable, "-c", program],
-            env=os.environ | {"PYTHONHASHSEED": seed},
-            capture_output=True,
-            check=True,
-        ).stdout
-        for seed in ("1", "2", "3")
-    }
-    assert len(digests) == 1
+    other = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONHASHSEED": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert other.stdout.strip() == repr([plan_video(0, index) for index in range(60)])
 
 
 def test_no_word_belongs_to_two_concepts():
