@@ -77,7 +77,7 @@ def train(dataset: Positional[Path], out: Path, config: TrainConfig | None = Non
     def report(epoch: int, terms: dict[str, float]) -> None:
         seconds = time.perf_counter() - started
         print(
-            f"epoch {epoch}/{config.epochs}  loss {terms['loss']:.3f}  {seconds:.0f} s", flush=True
+            f"epoch {epoch}/{config.epochs}  loss {terms['total']:.3f}  {seconds:.0f} s", flush=True
         )
 
     train_run(ClipDataset.open(dataset), out, config, on_epoch=report)

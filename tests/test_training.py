@@ -42,7 +42,7 @@ def fresh_model(dataset) -> FusionModel:
 def test_the_loss_falls_and_the_same_seed_gives_the_same_losses(dataset, tmp_path):
     first = train(fresh_model(dataset), dataset, CONFIG, run_folder=tmp_path / "one")
     again = train(fresh_model(dataset), dataset, CONFIG, run_folder=tmp_path / "two")
-    assert first[-1]["loss"] < 0.8 * first[0]["loss"]
+    assert first[-1]["total"] < 0.8 * first[0]["total"]
     assert first == again
     noted = read_metrics(tmp_path / "one")
     assert [row.pop("epoch") for row in noted] == list(range(1, 13))

@@ -23,11 +23,12 @@ class GatedProjection(nn.Module):
 class TokenProjection(nn.Module):
     """Bring one modality's tokens to the transformer's width: gated projection, then LayerNorm."""
 
-    def __init__(self, width_in: int, token_width: int) -> None:
+    def __init__(self, width_in: int, token_width: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.projection = GatedProjection(width_in, token_width)
         self.norm = nn.LayerNorm(token_width, eps=1e-6)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, values: Tensor) -> Tensor:
         """(B, N, width_in) -> (B, N, D)."""
-        return self.norm(self.projection(values))
+        return self.dropout(self.norm(self.projection(values)))

@@ -79,7 +79,7 @@ class FusionModel(nn.Module):
         width, projection = config.token_width, config.projection_width
         self.encoders = nn.ModuleDict(encoders)
         self.token_projections = nn.ModuleDict(
-            {name: TokenProjection(widths[name], width) for name in config.names}
+            {name: TokenProjection(widths[name], width, config.dropout) for name in config.names}
         )
         self.blocks = nn.ModuleList(
             TransformerBlock(width, config.heads, config.mlp_ratio) for _ in range(config.depth)
