@@ -70,7 +70,10 @@ format: $(DEVELOPER) ## mend what can be mended of what `make lint` finds
 
 sample: $(SAMPLE_FILES) ## the sample corpus, its features and the sample model
 
-pictures: $(DEVELOPER) $(PAGES) ## docs/pictures, which README.md shows, out of the notebooks
+results: $(INSTALLED) $(SAMPLE_FILES) ## the figures of README.md
+	@tools/step "results" "read the last lines above" .venv/bin/python tools/results.py
+
+pictures: $(DEVELOPER) $(PAGES) ## the pictures of README.md
 	@tools/step "pictures" "read the last lines above" .venv/bin/python tools/pictures.py
 
 costs: $(INSTALLED) ## the seconds and megabytes of everything made so far
