@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from conftest import RED, moving_square, tone, write_video
 
 from mmlab.features import video
 from mmlab.features.video import BLOCK_WIDTHS, HEIGHT, WIDTH, VideoDescriptor, describe
 from mmlab.media import MediaError
+from tests.conftest import RED, moving_square, tone, write_video
 
 TIMES = np.arange(9) / 8
 

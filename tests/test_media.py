@@ -10,7 +10,6 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from conftest import grey_clock, moving_square, tone, write_video
 
 from mmlab.media import (
     MediaError,
@@ -22,6 +21,7 @@ from mmlab.media import (
     read_frames,
     stream_frames,
 )
+from tests.conftest import grey_clock, moving_square, tone, write_video
 
 REAL_CLIPS = Path(__file__).parents[1].parent / "shared" / "real" / "clips"
 real_clips = sorted(path for path in REAL_CLIPS.glob("*") if path.suffix != ".tsv")

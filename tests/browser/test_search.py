@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from conftest import CHECKOUT
 from playwright.sync_api import expect
+
+from tests.browser.conftest import CHECKOUT
 
 pytestmark = pytest.mark.slow
 
