@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from crashing_worker import crash_on_red
 
 from mmlab import shards
 from mmlab.dataset import ClipDataset
@@ -21,6 +20,7 @@ from mmlab.ingest import find_media, ingest
 from mmlab.shards import MediaFile, plan_shards, read_records
 from mmlab.workers import write_shards
 from tests.conftest import moving_square, tone, write_video
+from tests.crashing_worker import crash_on_red
 
 REAL_CLIPS = Path(__file__).parents[1].parent / "shared" / "real" / "clips"
 

@@ -10,10 +10,10 @@ import nbformat
 import pytest
 import torch
 from playwright.sync_api import expect
-from test_search import PLAYS
 
 from mmlab.ingest import ingest
 from mmlab.model import FusionModel, ModelConfig
+from tests.browser.test_search import PLAYS
 
 pytestmark = pytest.mark.slow
 
