@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from tyro.conf import Positional
+from tyro.conf import OmitArgPrefixes, Positional
 
 from mmlab.retrieval import Retriever
 from mmlab.training import TrainConfig
@@ -57,7 +57,11 @@ def ingest(
     print(f"{target}: {len(dataset)} clips of {len(dataset.media)} media")
 
 
-def train(dataset: Positional[Path], out: Path, config: TrainConfig | None = None) -> None:
+def train(
+    dataset: Positional[Path],
+    out: Path,
+    config: OmitArgPrefixes[TrainConfig] = TrainConfig(),  # noqa: B008 - it is frozen
+) -> None:
     """Train a model on the split "train" of a dataset; an interrupted run continues.
 
     Args:
@@ -71,7 +75,6 @@ def train(dataset: Positional[Path], out: Path, config: TrainConfig | None = Non
     if (out / "model.safetensors").exists():
         print(f"{out}: trained already; delete the folder to train anew")
         return
-    config = config or TrainConfig()
     started = time.perf_counter()
 
     def report(epoch: int, terms: dict[str, float]) -> None:
@@ -115,15 +118,16 @@ def embed(out: Path, run: Positional[Path | None] = None, split: str = "test") -
         run: default: the sample model.
         split: which clips.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
+    from mmlab.files import write_atomically
     from mmlab.types import all_combinations, combination_name
 
     retriever = _retriever(run, split)
     every = all_combinations(retriever.model.config.names)
     out.mkdir(parents=True, exist_ok=True)
     vectors = {combination_name(one): retriever.embeddings(one).contiguous() for one in every}
-    save_file(vectors, out / "embeddings.safetensors")
+    write_atomically(out / "embeddings.safetensors", save(vectors))
     retriever.dataset.manifest.to_parquet(out / "manifest.parquet")
     print(f"{out}: {len(vectors)} combinations of {len(retriever.dataset)} clips")
 
@@ -177,10 +181,15 @@ def localize(run: Positional[Path], video: Positional[Path], steps: Path) -> Non
 
 
 def _retriever(run: Path | None, split: str | None) -> Retriever:
-    from mmlab.runs import open_run
+    from mmlab.runs import open_run, splits
 
     model, dataset = open_run(run)
-    return Retriever(model, dataset.select(split=split) if split else dataset)
+    if split is None:
+        return Retriever(model, dataset)
+    chosen = dataset.select(split=split)
+    if not len(chosen):
+        raise ValueError(f"{dataset.folder} has no clips of the split {split!r}; {splits(dataset)}")
+    return Retriever(model, chosen)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -22,5 +23,8 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(unfinished, path)
+    except OSError as error:
+        mend = "free some space and run again" if error.errno == errno.ENOSPC else "run again"
+        raise OSError(error.errno, f"{error.strerror}; {mend}", str(path)) from error
     finally:
         unfinished.unlink(missing_ok=True)

@@ -44,6 +44,8 @@ class Retriever:
     """
 
     def __init__(self, model: FusionModel, dataset: ClipDataset) -> None:
+        if not len(dataset):
+            raise ValueError(f"no clips to search in {dataset.folder}: the selection is empty")
         self.model = model.eval()
         self.dataset = dataset
         self._embeddings: dict[Combination, Tensor] = {}
@@ -107,23 +109,34 @@ class Retriever:
         Returns:
             One row per hit, best first: rank, score (cosine), then the clip's manifest columns.
         """
-        scores = self.embeddings(among) @ self.query(**parts)
+        if top < 1:
+            raise ValueError(f"top is how many answers to give, at least 1, found {top}")
+        gallery = self.embeddings(among)
+        scores = gallery @ self.query(**parts)
+        scores[~_present(gallery)] = -torch.inf  # a clip without any of it is no answer
         best = scores.argsort(descending=True, stable=True)[:top]
+        best = best[scores[best] > -torch.inf]
         hits = self.dataset.manifest.iloc[best.tolist()].reset_index(drop=True)
         hits.insert(0, "score", scores[best].tolist())
         hits.insert(0, "rank", range(1, len(hits) + 1))
         return hits
 
     def ranks(self, query: str | Combination, gallery: str | Combination) -> np.ndarray:
-        """(clips,) rank of each clip's own gallery embedding, asked with its query embedding."""
-        return rank_of_match(self.embeddings(query), self.embeddings(gallery))
+        """(n,) rank of each clip's own gallery embedding, asked with its query embedding.
+
+        Only the n clips that have something of both sides take part.
+        """
+        queries, candidates = self.embeddings(query), self.embeddings(gallery)
+        both = _present(queries) & _present(candidates)
+        return rank_of_match(queries[both], candidates[both])
 
     def evaluate(self) -> pd.DataFrame:
         """Recall and median rank of every direction between disjoint combinations.
 
         Returns:
-            One row per direction: query, gallery, R@1, R@5, R@10, MedR, MeanR, and the ends of
-            their 95 % bootstrap intervals as `R@1 low`, `R@1 high`, …; recalls in percent.
+            One row per direction: query, gallery, clips (those that have both sides), R@1, R@5,
+            R@10, MedR, MeanR, and the ends of their 95 % bootstrap intervals as `R@1 low`,
+            `R@1 high`, …; recalls in percent.
         """
         every = all_combinations(self.model.config.names)
         pairs = [(one, other) for one in every for other in every if not set(one) & set(other)]
@@ -134,6 +147,7 @@ class Retriever:
         row: dict[str, object] = {
             "query": combination_name(query),
             "gallery": combination_name(gallery),
+            "clips": len(ranks),
             **retrieval_scores(ranks),
         }
         statistics = {f"R@{k}": recall_at(k) for k in CUTOFFS} | {"MedR": median_rank}
@@ -172,6 +186,11 @@ class Retriever:
         seconds = self.model.embed(batch, [names]).vectors[names]  # (T, P)
         texts = torch.stack([self.query(text=sentence) for sentence in sentences])  # (K, P)
         return (seconds @ texts.T).numpy()
+
+
+def _present(embeddings: Tensor) -> Tensor:
+    """(clips,) bool: clips without any of a combination's modalities have a zero vector."""
+    return embeddings.any(dim=1)
 
 
 def _extract(path: Path) -> dict[Modality, np.ndarray]:

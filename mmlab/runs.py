@@ -34,14 +34,25 @@ def train_run(
     Returns:
         The mean loss terms of each epoch.
     """
+    clips = dataset.select(split="train")
+    if not len(clips):
+        raise ValueError(
+            f"{dataset.folder} has no clips of the split 'train'; {splits(dataset)}; give the "
+            "captions file a column split (train, validation, test) and run `mmlab ingest` again"
+        )
     torch.manual_seed(config.seed)
     widths = {name: info.width for name, info in dataset.features.items()}
     model = FusionModel(ModelConfig.sample(widths["video"], widths["text"], widths["audio"]))
     run_folder.mkdir(parents=True, exist_ok=True)
     origin = {"dataset": os.path.relpath(dataset.folder, run_folder), "train": asdict(config)}
     write_atomically(run_folder / "run.json", json.dumps(origin, indent=2).encode())
-    clips = dataset.select(split="train")
     return train(model, clips, config, run_folder=run_folder, on_epoch=on_epoch)
+
+
+def splits(dataset: ClipDataset) -> str:
+    """Say which splits a dataset has, for messages: "there are test (3), train (10)"."""
+    counts = dataset.manifest.split.value_counts().sort_index()
+    return "there are " + ", ".join(f"{name} ({count})" for name, count in counts.items())
 
 
 def open_run(run_folder: Path | None = None) -> tuple[FusionModel, ClipDataset]:

@@ -6,6 +6,7 @@ run that was stopped goes on at the epoch it had reached.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Callable, Iterator
@@ -77,7 +78,8 @@ def train(
         raise ValueError(f"training needs at least 2 clips, {dataset.folder} gives {len(dataset)}")
     run_folder.mkdir(parents=True, exist_ok=True)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
-    history = _resume(run_folder, model, optimizer, config)
+    identity = _identity(model, dataset, config)
+    history = _resume(run_folder, model, optimizer, identity)
     steps_per_epoch = len(_order(len(dataset), config, epoch=0))
     for epoch in range(len(history), config.epochs):
         model.train()
@@ -90,13 +92,20 @@ def train(
             terms = _step(model, optimizer, batch, config.temperature)
             total = {name: total.get(name, 0.0) + value for name, value in terms.items()}
         history.append({name: value / steps_per_epoch for name, value in total.items()})
-        _checkpoint(run_folder, model, optimizer, config, history)
+        _checkpoint(run_folder, model, optimizer, identity, history)
         if on_epoch:
             on_epoch(epoch + 1, history[-1])
     model.eval()
     model.save_pretrained(run_folder)
     (run_folder / "checkpoint.pt").unlink(missing_ok=True)
     return history
+
+
+def _identity(model: FusionModel, dataset: ClipDataset, config: TrainConfig) -> str:
+    """What must be the same for a stopped run to go on: both configurations and the clips."""
+    columns = ["clip_id", "start_seconds", "end_seconds", "text"]
+    clips = hashlib.blake2b(dataset.manifest[columns].to_csv().encode(), digest_size=16)
+    return json.dumps([asdict(config), json.loads(model.config.to_json()), clips.hexdigest()])
 
 
 def _step(
@@ -158,12 +167,11 @@ def _checkpoint(
     run_folder: Path,
     model: FusionModel,
     optimizer: torch.optim.Optimizer,
-    config: TrainConfig,
+    identity: str,
     history: list[Metrics],
 ) -> None:
     state = {
-        "train": asdict(config),
-        "model_config": model.config.to_json(),
+        "identity": identity,
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
         "history": history,
@@ -176,15 +184,17 @@ def _checkpoint(
 
 
 def _resume(
-    run_folder: Path, model: FusionModel, optimizer: torch.optim.Optimizer, config: TrainConfig
+    run_folder: Path, model: FusionModel, optimizer: torch.optim.Optimizer, identity: str
 ) -> list[Metrics]:
     """Load the checkpoint of a stopped run, if there is one, and return its history."""
     path = run_folder / "checkpoint.pt"
     if not path.exists():
         return []
     state = torch.load(path, weights_only=True)
-    if state["train"] != asdict(config) or state["model_config"] != model.config.to_json():
-        raise ValueError(f"{path} is of another configuration; delete it or choose another folder")
+    if state["identity"] != identity:
+        raise ValueError(
+            f"{path} is of another configuration or other clips; delete it or choose another folder"
+        )
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     return state["history"]

@@ -144,3 +144,20 @@ def test_command_line_errors_are_one_sentence(run, tmp_path):
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
     assert "mmlab train" in done.stderr
+
+
+def test_clips_without_a_modality_take_no_part_in_it(retriever):
+    heard = set(retriever.search(text="red", among="audio", top=9).media_id)
+    assert heard == {"red right.mp4", "green left.mp4", "only sound.mp4"}
+    assert len(retriever.ranks("video", "audio")) == 3
+    counts = retriever.evaluate().set_index(["query", "gallery"]).clips
+    assert counts["text", "video+audio"] == 5
+    assert counts["text", "audio"] == 4
+
+
+def test_an_empty_selection_and_an_unknown_split_are_named(run, retriever):
+    with pytest.raises(ValueError, match="selection is empty"):
+        mmlab.Retriever(retriever.model, retriever.dataset.select(split="nosuch"))
+    done = mmlab_command("search", run, "red", "--split", "nosuch")
+    assert done.returncode != 0
+    assert "there are test (5)" in done.stderr

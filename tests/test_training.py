@@ -76,7 +76,7 @@ def test_a_checkpoint_of_another_configuration_is_refused(dataset, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         train(fresh_model(dataset), dataset, CONFIG, run_folder=tmp_path, on_epoch=stop)
-    with pytest.raises(ValueError, match="another configuration"):
+    with pytest.raises(ValueError, match="another configuration or other clips"):
         train(fresh_model(dataset), dataset, replace(CONFIG, epochs=99), run_folder=tmp_path)
 
 

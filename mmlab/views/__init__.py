@@ -10,7 +10,7 @@ from mmlab.views.map import EmbeddingMap
 from mmlab.views.plain import bar_chart, film_picture, share_chart, spectrogram_picture
 from mmlab.views.player import ClipPlayer
 from mmlab.views.search import SearchBox
-from mmlab.views.space import clip_points, project
+from mmlab.views.space import clip_points, nearest, project
 from mmlab.views.static import Picture, keep_exports_offline, under_nbconvert
 from mmlab.views.theme import colour_of, use_style
 from mmlab.views.timeline import StepTimeline
@@ -29,6 +29,7 @@ __all__ = [
     "colour_of",
     "film_picture",
     "loss_picture",
+    "nearest",
     "project",
     "recall_chart",
     "share_chart",

@@ -167,7 +167,7 @@ class AttentionView(StandsStill, ipywidgets.VBox):
         table: `word_attention` of all words, for the chosen head.
 
     Example:
-        >>> AttentionView(retriever, "video_0007_03")
+        >>> AttentionView(retriever, "video0007.mp4#3.00-7.12")
     """
 
     def __init__(

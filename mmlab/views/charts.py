@@ -28,7 +28,7 @@ class LossCurve:
     Example:
         >>> curve = LossCurve()
         >>> curve.show()
-        >>> train(..., on_epoch=lambda epoch: curve.update(epoch.number, epoch.terms))
+        >>> train(..., on_epoch=curve.update)
     """
 
     def __init__(self, title: str = "Loss, term by term", unit: str = "epoch") -> None:
@@ -47,7 +47,7 @@ class LossCurve:
 
         Args:
             step: the epoch or step that the values belong to.
-            terms: value of each term, named "text ~ video+audio" or as you like; "total" is
+            terms: value of each term, named "text | video+audio" or as you like; "total" is
                 drawn heavier. A term that comes later starts later.
         """
         for name in terms:

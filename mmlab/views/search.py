@@ -12,7 +12,7 @@ import pandas as pd
 from PIL import Image
 
 from mmlab.media import MediaError
-from mmlab.types import all_combinations, combination_name
+from mmlab.types import all_combinations, combination_name, parse_combination
 from mmlab.views.player import ClipPlayer
 from mmlab.views.posters import poster_image
 from mmlab.views.static import Picture, StandsStill
@@ -98,9 +98,8 @@ class SearchBox(StandsStill, ipywidgets.VBox):
         self.video = ipywidgets.Combobox(placeholder="a clip's picture …", **kept)
         self.audio = ipywidgets.Combobox(placeholder="a clip's sound …", **kept)
         names = [combination_name(c) for c in all_combinations(self.retriever.model.config.names)]
-        self.among = ipywidgets.Dropdown(
-            options=names, value=among if among in names else names[-1]
-        )
+        among = combination_name(parse_combination(among, self.retriever.model.config.names))
+        self.among = ipywidgets.Dropdown(options=names, value=among)
         counts = sorted({5, 10, 20, top})
         self.top = ipywidgets.Dropdown(options=counts, value=top)
         self.button = ipywidgets.Button(description="Search", icon="search", button_style="primary")
