@@ -195,7 +195,7 @@ def _present(embeddings: Tensor) -> Tensor:
 
 def _extract(path: Path) -> dict[Modality, np.ndarray]:
     if not path.exists():
-        raise ValueError(f"{str(path)!r} is neither in this dataset nor a file")
+        raise ValueError(f"{str(path)!r} is neither in this selection (another split?) nor a file")
     return extract(path)[1]
 
 

@@ -81,7 +81,7 @@ def test_all_modalities_fuse_into_one_question(retriever):
     [
         ({}, "an empty question"),
         ({"text": "?!"}, "no word that the model knows"),
-        ({"video": "no-such-clip"}, "neither in this dataset nor a file"),
+        ({"video": "no-such-clip"}, "neither in this selection .* nor a file"),
         ({"smell": "x"}, "a combination is one or more"),
     ],
 )
