@@ -20,6 +20,8 @@ from mmlab.evaluation.retrieval import (
     recall_at,
     retrieval_scores,
 )
+from mmlab.features.video import SHORT_REST_SECONDS
+from mmlab.media import MediaInfo
 from mmlab.model import FusionModel
 from mmlab.shards import extract
 from mmlab.types import (
@@ -91,7 +93,7 @@ class Retriever:
         elif (self.dataset.manifest.clip_id == str(source)).any():
             tokens = self.dataset[self.dataset.row_of(str(source))].tokens[modality]
         else:
-            tokens = torch.from_numpy(_extract(Path(source))[modality])
+            tokens = torch.from_numpy(_extract(Path(source))[1][modality])
         if not len(tokens):
             what = "no word that the model knows" if modality == "text" else f"no {modality}"
             raise ValueError(f"{str(source)!r} holds {what}; ask with something else")
@@ -175,10 +177,8 @@ class Retriever:
             (T, K) cosine similarities; second t is the window [t - radius, t + 1 + radius].
         """
         names = parse_combination(among, self.model.config.names)
-        known = (self.dataset.media.media_id == str(media)).any()
-        tokens = self.dataset.media_tokens(str(media)) if known else _extract(Path(media))
+        duration, tokens = self._whole(media)
         rates = {name: self.dataset.features[name].tokens_per_second or 1.0 for name in names}
-        duration = max(len(tokens[name]) / rates[name] for name in names)
         batch = {
             name: _windows(name, tokens[name], rates[name], duration, radius_seconds)
             for name in names
@@ -187,16 +187,24 @@ class Retriever:
         texts = torch.stack([self.query(text=sentence) for sentence in sentences])  # (K, P)
         return (seconds @ texts.T).numpy()
 
+    def _whole(self, media: str | Path) -> tuple[float, dict[Modality, np.ndarray]]:
+        """The seconds and all tokens of a video of the dataset, or of a file."""
+        listed = self.dataset.media[self.dataset.media.media_id == str(media)]
+        if len(listed):
+            return float(listed.duration_seconds.iloc[0]), self.dataset.media_tokens(str(media))
+        info, tokens = _extract(Path(media))
+        return info.duration_seconds, tokens
+
 
 def _present(embeddings: Tensor) -> Tensor:
     """(clips,) bool: clips without any of a combination's modalities have a zero vector."""
     return embeddings.any(dim=1)
 
 
-def _extract(path: Path) -> dict[Modality, np.ndarray]:
+def _extract(path: Path) -> tuple[MediaInfo, dict[Modality, np.ndarray]]:
     if not path.exists():
         raise ValueError(f"{str(path)!r} is neither in this selection (another split?) nor a file")
-    return extract(path)[1]
+    return extract(path)
 
 
 def _windows(
@@ -205,7 +213,7 @@ def _windows(
     """Every second of a file, with `radius` seconds before and after it, as one batch item."""
     spans = [
         token_span(modality, len(tokens), max(0.0, t - radius), min(duration, t + 1 + radius), rate)
-        for t in range(math.ceil(duration))
+        for t in range(max(1, math.ceil(duration - SHORT_REST_SECONDS)))
     ]
     items = [torch.from_numpy(tokens[a:b].astype(np.float32)) for a, b in spans]
     return pad_tokens(items, tokens.shape[1])

@@ -161,3 +161,12 @@ def test_an_empty_selection_and_an_unknown_split_are_named(run, retriever):
     done = mmlab_command("search", run, "red", "--split", "nosuch")
     assert done.returncode != 0
     assert "there are test (5)" in done.stderr
+
+
+def test_a_file_has_as_many_seconds_as_the_same_video_of_the_dataset(retriever, media_folder):
+    # its sound is a few milliseconds longer than its three seconds of picture
+    steps = ["a red square"]
+    listed = retriever.score_seconds("red right.mp4", steps)
+    from_file = retriever.score_seconds(media_folder / "red right.mp4", steps)
+    assert listed.shape == from_file.shape == (3, 1)
+    np.testing.assert_allclose(listed, from_file, atol=2e-3)
