@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 from tyro.conf import OmitArgPrefixes, Positional
@@ -180,6 +181,96 @@ def localize(run: Positional[Path], video: Positional[Path], steps: Path) -> Non
         print(f"{second // 60:3d}:{second % 60:02d}  {scores[second, step]:.2f}  {sentences[step]}")
 
 
+def verify(files: Positional[list[Path]]) -> None:
+    """Compare the model with numbers of the published code: one JSON line for each file.
+
+    Exits with 1 if a file fails.
+
+    Args:
+        files: .npz with a model, a batch, and its outputs, loss and gradients.
+    """
+    from mmlab.verify import verify as compare
+
+    if not files:
+        raise ValueError("name one .npz file or more")
+    passed = True
+    for file in files:
+        verdict = compare(file)
+        print(verdict.to_json(), flush=True)
+        passed = passed and verdict.passed
+    if not passed:
+        sys.exit(1)
+
+
+def convert(checkpoint: Positional[Path], out: Positional[Path], heads: int | None = None) -> None:
+    """Turn a checkpoint of the paper's authors into a model of this library.
+
+    Args:
+        checkpoint: a .pth file; only tensors and plain values are read from it.
+        out: a folder for config.json and model.safetensors.
+        heads: of the attention, if the checkpoint does not say and they are not 64 wide.
+    """
+    from mmlab.published import build, describe, read_checkpoint
+
+    if (out / "model.safetensors").exists():
+        raise FileExistsError(f"{out} holds a model; delete it or name another folder")
+    published = read_checkpoint(checkpoint)
+    model, unused = build(published, heads)
+    model.save_pretrained(out)
+    print(f"{out}: config.json and model.safetensors of {checkpoint}")
+    print(describe(model, unused, heads_known=heads is not None or published.says_heads))
+
+
+def bench_model(
+    size: Literal["paper", "sample"] = "paper",
+    batch: tuple[int, ...] | None = None,
+    rounds: int | None = None,
+    words: float = 9.0,
+    device: Literal["cpu", "cuda"] = "cpu",
+    compile: bool = False,
+    memory: bool = True,
+    out: Path | None = None,
+) -> None:
+    """Time a training step and an embedding against the published way of computing them.
+
+    Needs the repository's folder benchmarks/; at the paper's size also 18 GB of memory.
+
+    Args:
+        size: the paper's main model or the sample corpus's.
+        batch: clips in a batch, one table for each; default: 8 16, of the sample's size 16 128.
+        rounds: of which the median counts; default: 5, of the sample's size 30.
+        words: mean words of a caption of at most 20; 20 leaves no padding to skip.
+        device: cuda runs both in bfloat16 autocast.
+        compile: run mmlab through torch.compile.
+        memory: measure the peak memory too, in processes of their own.
+        out: also write every figure there as JSON.
+    """
+    from mmlab.bench import Settings, bench_config, heading, measure_model, table
+    from mmlab.files import write_atomically
+
+    paper = size == "paper"
+    clips = batch or ((8, 16) if paper else (16, 128))
+    settings = Settings(
+        size,
+        bench_config(size),
+        clips,
+        rounds or (5 if paper else 30),
+        words,
+        device,
+        compiled=compile,
+        memory=memory,
+    )
+    printed = 0
+    for report in measure_model(settings):
+        if not printed:
+            print(heading(report))
+        for task in report.tasks[printed:]:
+            print(f"\n{table(task)}", flush=True)
+        printed = len(report.tasks)
+        if out:
+            write_atomically(out, report.to_json().encode())
+
+
 def _retriever(run: Path | None, split: str | None) -> Retriever:
     from mmlab.runs import open_run, splits
 
@@ -194,9 +285,17 @@ def _retriever(run: Path | None, split: str | None) -> Retriever:
 
 def main() -> None:
     """Entry point of `mmlab`: what goes wrong is one sentence, not a traceback."""
-    commands = (sample, ingest, train, evaluate, embed, search, localize)
+    commands: tuple[Callable[..., None], ...] = (
+        *(sample, ingest, train, evaluate, embed, search, localize, verify, convert),
+    )
     try:
-        tyro.extras.subcommand_cli_from_dict({one.__name__: one for one in commands}, prog="mmlab")
+        app = tyro.extras.SubcommandApp()
+        for one in commands:
+            app.command(one)
+        bench = tyro.extras.SubcommandApp()
+        bench.command(name="model")(bench_model)
+        app.command(bench, name="bench", help="Measure speed and memory.")
+        app.cli(prog="mmlab")
     except KeyboardInterrupt:
         sys.exit("mmlab: stopped; what was finished is kept, the same command continues")
     except (ValueError, OSError) as error:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 UNFINISHED = ".part"
@@ -16,11 +18,21 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         OSError: for example a full disk; then `path` is unchanged and nothing is left behind.
     """
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(content)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A name beside `path` to write to; what is written there takes its place in one step.
+
+    Raises:
+        OSError: as `write_atomically`.
+    """
     unfinished = path.with_name(f"{path.name}.{os.getpid()}{UNFINISHED}")
     try:
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
+        yield unfinished
+        with unfinished.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(unfinished, path)
     except OSError as error:

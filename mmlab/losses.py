@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations as pairs_of
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -56,10 +57,24 @@ def contrastive_loss(one: Tensor, other: Tensor, temperature: float = 0.05) -> T
     Returns:
         A scalar; without any row a zero that keeps the graph.
     """
-    if not len(one):
-        return (one.sum() + other.sum()) * 0
-    logits = one @ other.T / temperature  # (B, B)
-    target = torch.arange(len(one), device=one.device)
+    return _both_directions(one @ other.T / temperature)
+
+
+def margin_loss(one: Tensor, other: Tensor, margin: float = 0.001) -> Tensor:
+    """Masked margin softmax (MMS): a match has to win by a margin, at temperature 1.
+
+    Arguments and result as of `contrastive_loss`; `margin` is in units of the cosine. Source:
+    Ilharco et al. 2019, as the paper's code offers it.
+    """
+    similarity = one @ other.T
+    return _both_directions(similarity - margin * torch.eye(len(one), device=one.device))
+
+
+def _both_directions(logits: Tensor) -> Tensor:
+    """Cross entropy of each row and each column (B, B) with its diagonal."""
+    if not len(logits):
+        return logits.sum()
+    target = torch.arange(len(logits), device=logits.device)
     return F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)
 
 
@@ -68,6 +83,8 @@ def combinatorial_loss(
     *,
     temperature: float = 0.05,
     weights: Mapping[str, float] | None = None,
+    kind: Literal["softmax", "margin"] = "softmax",
+    margin: float = 0.001,
 ) -> LossTerms:
     """The weighted mean of the contrastive loss over all disjoint pairs of combinations.
 
@@ -76,23 +93,36 @@ def combinatorial_loss(
 
     Args:
         embeddings: of one batch, in every combination that a weighted pair needs.
-        temperature: of every term.
+        temperature: of every term of the softmax loss.
         weights: by pair name ("text | video+audio"); a pair that is not named counts 0.
             Default: every pair that the embeddings allow counts 1.
+        kind: `contrastive_loss` or `margin_loss`.
+        margin: of every term of the margin loss.
+
+    Raises:
+        ValueError: a batch of one, a weight for no pair, or a pair without its embeddings.
     """
-    modalities = list(embeddings.present)
+    batch_size = len(next(iter(embeddings.present.values())))
+    if batch_size < 2:
+        raise ValueError(f"a contrastive loss needs 2 items or more, found {batch_size}")
+    pairs = {pair_name(pair): pair for pair in disjoint_pairs(list(embeddings.present))}
+    known = {n: p for n, p in pairs.items() if all(side in embeddings.raw for side in p)}
+    chosen = (
+        dict.fromkeys(known, 1.0) if weights is None else {n: w for n, w in weights.items() if w}
+    )
+    if unknown := set(chosen) - set(known):
+        raise ValueError(
+            f"no embeddings for the loss terms {sorted(unknown)}; there are {list(known)}"
+        )
     terms, total, total_weight = {}, torch.zeros(()), 0.0
-    for pair in disjoint_pairs(modalities):
-        name = pair_name(pair)
-        known = all(side in embeddings.vectors for side in pair)
-        weight = float(known) if weights is None else weights.get(name, 0.0)
-        if not weight:
-            continue
-        if not known:
-            raise ValueError(f"the loss term {name!r} needs embeddings of both sides")
-        items = torch.stack([embeddings.present[m] for side in pair for m in side]).all(0)
+    for name, weight in chosen.items():
+        pair = known[name]
+        items = torch.stack([embeddings.present[m] for side in pair for m in side]).all(dim=0)
         one, other = (embeddings.vectors[side][items] for side in pair)
-        terms[name] = contrastive_loss(one, other, temperature)
+        if kind == "margin":
+            terms[name] = margin_loss(one, other, margin)
+        else:
+            terms[name] = contrastive_loss(one, other, temperature)
         total = total + weight * terms[name]
         total_weight += weight if items.any() else 0.0
     return LossTerms(total / max(total_weight, 1e-12), terms)

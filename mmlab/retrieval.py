@@ -25,6 +25,7 @@ from mmlab.media import MediaInfo
 from mmlab.model import FusionModel
 from mmlab.shards import extract
 from mmlab.types import (
+    Batch,
     Combination,
     Modality,
     Tokens,
@@ -58,8 +59,8 @@ class Retriever:
         if not self._embeddings:
             rows = range(len(self.dataset))
             batches = [rows[start : start + BATCH_CLIPS] for start in rows[::BATCH_CLIPS]]
-            parts = [self.model.embed(self.dataset.batch(batch)).vectors for batch in batches]
             every = all_combinations(self.model.config.names)
+            parts = [self._embed(self.dataset.batch(batch), every) for batch in batches]
             self._embeddings = {one: torch.cat([part[one] for part in parts]) for one in every}
         return self._embeddings[names]
 
@@ -84,7 +85,29 @@ class Retriever:
         for name in names:
             tokens = self._tokens(name, given[name])
             batch[name] = pad_tokens([tokens], tokens.shape[1])
-        return self.model.embed(batch, [names]).vectors[names][0]
+        return self._embed(batch, [names])[names][0]
+
+    def _embed(
+        self, batch: Batch, combinations: Sequence[Combination]
+    ) -> dict[Combination, Tensor]:
+        """(B, P) of unit length for each combination; zeros where an item has nothing of it."""
+        present = {name: tokens.present for name, tokens in batch.items()}
+        result = {
+            names: torch.zeros(
+                len(next(iter(present.values()))), self.model.config.projection_width
+            )
+            for names in combinations
+        }
+        some = torch.stack(list(present.values())).any(dim=0)  # the model refuses the others
+        if not some.any():
+            return result
+        kept = {
+            name: Tokens(tokens.values[some], tokens.mask[some]) for name, tokens in batch.items()
+        }
+        for names, vectors in self.model.embed(kept, combinations).vectors.items():
+            there = torch.stack([present[name] for name in names]).any(dim=0)
+            result[names][there] = vectors[there[some]]
+        return result
 
     def _tokens(self, modality: Modality, source: str | Path) -> Tensor:
         if modality == "text":
@@ -183,7 +206,7 @@ class Retriever:
             name: _windows(name, tokens[name], rates[name], duration, radius_seconds)
             for name in names
         }
-        seconds = self.model.embed(batch, [names]).vectors[names]  # (T, P)
+        seconds = self._embed(batch, [names])[names]  # (T, P)
         texts = torch.stack([self.query(text=sentence) for sentence in sentences])  # (K, P)
         return (seconds @ texts.T).numpy()
 

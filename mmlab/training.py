@@ -77,7 +77,7 @@ def train(
     if len(dataset) < 2:
         raise ValueError(f"training needs at least 2 clips, {dataset.folder} gives {len(dataset)}")
     run_folder.mkdir(parents=True, exist_ok=True)
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
     identity = _identity(model, dataset, config)
     history = _resume(run_folder, model, optimizer, identity)
     steps_per_epoch = len(_order(len(dataset), config, epoch=0))

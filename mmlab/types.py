@@ -32,13 +32,6 @@ class Tokens:
     values: Tensor
     mask: Tensor
 
-    def __post_init__(self) -> None:
-        if self.mask.dtype != torch.bool:
-            raise ValueError(f"a token mask must be bool, found {self.mask.dtype}")
-        if self.values.shape[:2] != self.mask.shape:
-            found = f"values {tuple(self.values.shape)}, mask {tuple(self.mask.shape)}"
-            raise ValueError(f"values (B, N, D) and mask (B, N) must agree, found {found}")
-
     @property
     def present(self) -> Tensor:
         """(B,) bool: which items have at least one real token."""

@@ -1,17 +1,42 @@
-"""One pre-norm transformer block over tokens of any modalities (paper, section 3.2).
+"""Pre-norm transformer blocks over tokens of any modalities (paper, section 3.2).
 
-No position and no modality is encoded: a token is told from another only by its content.
+No modality is encoded and, unless the configuration asks for it, no position: a token is told
+from another only by its content. The first block therefore sees a token alike in every
+combination, so its norm, query, key and value are computed once for all of them.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmlab.model.packing import Pooling, Sequences
+from mmlab.types import Modality
+
+
+@dataclass(frozen=True)
+class Attention:
+    """The attention weights of one combination.
+
+    Attributes:
+        weights: (B, heads, N, N) for each block; row = the token that looks, rows sum to 1.
+        modality: for each of the N tokens, its modality; a class token says "shared".
+        position: for each of the N tokens, its number among its modality's tokens.
+        mask: (B, N) bool, True = real token.
+    """
+
+    weights: list[Tensor]
+    modality: list[Modality]
+    position: list[int]
+    mask: Tensor
+
 
 class SelfAttention(nn.Module):
-    """Multi-head self-attention in which padding is never attended to."""
+    """Multi-head self-attention within each sequence; padding is never attended to."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -19,23 +44,29 @@ class SelfAttention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
-    def _split(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        batch, count, width = tokens.shape
-        qkv = self.qkv(tokens).view(batch, count, 3, self.heads, width // self.heads)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4)  # each (B, heads, N, D / heads)
+    def forward(self, rows: Tensor, sequences: Sequence[Sequences]) -> Tensor:
+        """(T, D) -> (R, D), one row for each real token of each sequence."""
+        qkv = self.qkv(rows)  # (T, 3 D)
+        return self.out(torch.cat([self._mix(qkv, sequence) for sequence in sequences]))
+
+    def _mix(self, qkv: Tensor, sequence: Sequences) -> Tensor:
+        query, key, value = self._split(qkv, sequence)
+        readable = sequence.readable[:, None, None]  # (B, 1, 1, L)
+        mixed = F.scaled_dot_product_attention(query, key, value, readable)
+        mixed = mixed.transpose(1, 2).flatten(2).flatten(0, 1)  # (B L, D)
+        return mixed.index_select(0, sequence.real)
+
+    def _split(self, qkv: Tensor, sequence: Sequences) -> tuple[Tensor, Tensor, Tensor]:
+        padded = qkv.index_select(0, sequence.slots.flatten())  # (B L, 3 D)
+        shape = (*sequence.mask.shape, 3, self.heads, -1)
+        query, key, value = padded.view(shape).permute(2, 0, 3, 1, 4)  # each (B, heads, L, d)
         return query, key, value
 
-    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """(B, N, D), (B, N) bool -> (B, N, D)."""
-        query, key, value = self._split(tokens)
-        mixed = F.scaled_dot_product_attention(query, key, value, mask[:, None, None])
-        return self.out(mixed.transpose(1, 2).flatten(2))  # (B, N, D)
-
-    def weights(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """How much each token (rows) takes from each other: (B, heads, N, N), rows sum to 1."""
-        query, key, _ = self._split(tokens)
+    def weights(self, rows: Tensor, sequence: Sequences) -> Tensor:
+        """How much each token (rows) takes from each other: (B, heads, L, L), rows sum to 1."""
+        query, key, _ = self._split(self.qkv(rows), sequence)
         scores = query @ key.transpose(-2, -1) / query.shape[-1] ** 0.5
-        return scores.masked_fill(~mask[:, None, None], -torch.inf).softmax(dim=-1)
+        return scores.masked_fill(~sequence.readable[:, None, None], -torch.inf).softmax(dim=-1)
 
 
 class TransformerBlock(nn.Module):
@@ -47,9 +78,21 @@ class TransformerBlock(nn.Module):
         self.norm1 = nn.LayerNorm(width, eps=1e-6)
         self.attention = SelfAttention(width, heads)
         self.norm2 = nn.LayerNorm(width, eps=1e-6)
-        self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
+        self.mlp_in = nn.Linear(width, hidden)
+        self.mlp_out = nn.Linear(hidden, width)
 
-    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """(B, N, D), (B, N) bool -> (B, N, D)."""
-        tokens = tokens + self.attention(self.norm1(tokens), mask)
-        return tokens + self.mlp(self.norm2(tokens))
+    def forward(
+        self, rows: Tensor, sequences: Sequence[Sequences], pooling: Pooling | None = None
+    ) -> Tensor:
+        """(T, D) -> (R, D) or, pooled, (G, D).
+
+        The last block is asked for means only. A mean commutes with the last linear map, so that
+        map runs on the pooled rows: a handful instead of every token.
+        """
+        tokens = torch.cat([sequence.rows for sequence in sequences])  # (R,)
+        mixed = self.attention(self.norm1(rows), sequences)  # (R, D)
+        rows = rows.index_select(0, tokens) + mixed
+        hidden = F.gelu(self.mlp_in(self.norm2(rows)))  # (R, hidden)
+        if pooling:
+            rows, hidden = pooling(rows), pooling(hidden)
+        return rows + self.mlp_out(hidden)

@@ -13,32 +13,68 @@ from mmlab.model.config import AudioEncoderConfig
 from mmlab.types import Tokens
 
 
+class TimeConvolution(nn.Conv1d):
+    """A convolution over time without bias, (B, C, F) -> (B, C', F / stride).
+
+    On a CPU a wide layer over few frames runs as one matrix product on the weight as it lies in
+    memory: a convolution kernel would first reorder the weight, and its gradient again, which
+    costs more than it saves as soon as the weight is larger than the windows of sound.
+    """
+
+    def __init__(self, width_in: int, width: int, kernel_frames: int, stride: int = 1) -> None:
+        super().__init__(
+            width_in, width, kernel_frames, stride, padding=kernel_frames // 2, bias=False
+        )
+
+    def forward(self, sound: Tensor) -> Tensor:
+        """(B, C, F) -> (B, C', F / stride)."""
+        kernel, stride = self.kernel_size[0], self.stride[0]
+        if not sound.is_cpu or self.weight[0].numel() * self.out_channels < (
+            sound.numel() * kernel // stride
+        ):
+            return super().forward(sound)
+        windows = F.pad(sound, (kernel // 2, kernel // 2)).unfold(2, kernel, stride)
+        columns = windows.transpose(1, 2).flatten(2)  # (B, F / stride, C * kernel)
+        return F.linear(columns, self.weight.flatten(1)).transpose(1, 2)  # (B, C', F / stride)
+
+
+class FrameNorm(nn.BatchNorm1d):
+    """Batch norm whose statistics come from real frames only."""
+
+    def forward(self, sound: Tensor, keep: Tensor | None = None) -> Tensor:
+        """(B, C, F), (B, F) bool or None where every frame is real -> (B, C, F)."""
+        if keep is None or not self.training:
+            return super().forward(sound)
+        frames = sound.transpose(1, 2)  # (B, F, C)
+        normal = super().forward(frames[keep])  # (real frames, C)
+        return frames.masked_scatter(keep[..., None], normal).transpose(1, 2)
+
+
 class ResidualBlock(nn.Module):
     """Two convolutions over time beside a shortcut."""
 
     def __init__(self, width_in: int, width: int, kernel_frames: int, stride: int) -> None:
         super().__init__()
-        padding = kernel_frames // 2
-        self.conv1 = nn.Conv1d(width_in, width, kernel_frames, stride, padding, bias=False)
-        self.bn1 = nn.BatchNorm1d(width)
-        self.conv2 = nn.Conv1d(width, width, kernel_frames, 1, padding, bias=False)
-        self.bn2 = nn.BatchNorm1d(width)
+        self.conv1 = TimeConvolution(width_in, width, kernel_frames, stride)
+        self.bn1 = FrameNorm(width)
+        self.conv2 = TimeConvolution(width, width, kernel_frames)
+        self.bn2 = FrameNorm(width)
         self.downsample = (
-            nn.Sequential(nn.Conv1d(width_in, width, 1, stride, bias=False), nn.BatchNorm1d(width))
+            nn.Sequential(TimeConvolution(width_in, width, 1, stride), FrameNorm(width))
             if stride != 1 or width_in != width
             else None
         )
         self.stride = stride
 
     def forward(self, sound: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """(B, C, F), (B, 1, F) -> (B, C', F'), (B, 1, F'); `keep` is 0 on padding frames."""
+        """(B, C, F), (B, F) -> (B, C', F'), (B, F'); `keep` is False on padding frames."""
         if keep is not None:
-            keep = keep[..., :: self.stride]
-        hidden = F.relu(self.bn1(self.conv1(sound)))
-        hidden = self.bn2(self.conv2(hidden if keep is None else hidden * keep))
-        shortcut = sound if self.downsample is None else self.downsample(sound)
-        out = F.relu(hidden + shortcut)
-        return (out if keep is None else out * keep), keep
+            keep = keep[:, :: self.stride]
+        hidden = silence(F.relu(self.bn1(self.conv1(sound), keep)), keep)
+        hidden = self.bn2(self.conv2(hidden), keep)
+        if self.downsample is not None:
+            sound = self.downsample[1](self.downsample[0](sound), keep)
+        return silence(F.relu(hidden + sound), keep), keep
 
 
 class AudioEncoder(nn.Module):
@@ -48,8 +84,8 @@ class AudioEncoder(nn.Module):
         super().__init__()
         self.config = config
         widths = config.widths
-        self.conv1 = nn.Conv1d(mel_bands, widths[0], 1, bias=False)
-        self.bn1 = nn.BatchNorm1d(widths[0])
+        self.conv1 = TimeConvolution(mel_bands, widths[0], kernel_frames=1)
+        self.bn1 = FrameNorm(widths[0])
         self.blocks = nn.ModuleList(
             ResidualBlock(
                 widths[stage] if first else widths[stage + 1],
@@ -61,19 +97,18 @@ class AudioEncoder(nn.Module):
             for first in [True] + [False] * (count - 1)
         )
 
-    @property
-    def width(self) -> int:
-        """Width of the tokens that come out."""
-        return self.config.widths[-1]
-
     def forward(self, frames: Tokens) -> Tokens:
         """Encode a batch; a token is real if any of its frames is."""
-        real = frames.mask[:, None].to(frames.values.dtype)  # (B, 1, F)
-        sound = F.relu(self.bn1(self.conv1(frames.values.transpose(1, 2))))  # (B, C, F)
-        keep = real if self.config.mask_padding else None
-        sound = sound if keep is None else sound * keep
+        keep = None if not self.config.mask_padding or frames.mask.all() else frames.mask
+        sound = self.conv1(frames.values.transpose(1, 2))  # (B, C, F)
+        sound = silence(F.relu(self.bn1(sound, keep)), keep)
         for block in self.blocks:
             sound, keep = block(sound, keep)
         span = self.config.frames_per_token
-        mask = F.max_pool1d(real, span, span, ceil_mode=True)[:, 0] > 0  # (B, N)
-        return Tokens(sound.transpose(1, 2), mask)  # (B, N, C)
+        mask = F.max_pool1d(frames.mask[:, None].float(), span, span, ceil_mode=True)[:, 0] > 0
+        return Tokens(sound.transpose(1, 2), mask)  # (B, N, C), (B, N)
+
+
+def silence(sound: Tensor, keep: Tensor | None) -> Tensor:
+    """(B, C, F) with zeros in the padding, so that the next convolution reads none of it."""
+    return sound if keep is None else sound * keep[:, None]

@@ -1,59 +1,30 @@
 """Any set of modalities to one embedding per combination (paper, section 3.2, figure 2).
 
 tokens of each modality -> one transformer over the tokens of a combination -> mean over each
-modality's own tokens -> projection -> unit length -> mean over the modalities -> unit length.
+modality's own tokens -> projection -> unit length -> mean over the modalities.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
-from torch import Tensor, nn
+from torch import nn
 
-from mmlab.files import write_atomically
-from mmlab.model.attention import TransformerBlock
+from mmlab.model.attention import Attention, TransformerBlock
 from mmlab.model.audio_encoder import AudioEncoder
+from mmlab.model.checks import check_batch
 from mmlab.model.config import ModelConfig
-from mmlab.model.heads import GatedProjection, TokenProjection
-from mmlab.types import Batch, Combination, Modality, Tokens, all_combinations, parse_combination
-
-
-@dataclass(frozen=True)
-class Embeddings:
-    """What a model says of a batch.
-
-    Attributes:
-        vectors: (B, P) of unit length for each combination; a zero row where an item has none
-            of the combination's modalities.
-        present: (B,) bool for each modality: which items have it.
-    """
-
-    vectors: dict[Combination, Tensor]
-    present: dict[Modality, Tensor]
-
-
-@dataclass(frozen=True)
-class Attention:
-    """The attention weights of one combination.
-
-    Attributes:
-        weights: (B, heads, N, N) for each block; row = the token that looks, rows sum to 1.
-        modality: for each of the N tokens, its modality.
-        position: for each of the N tokens, its number among its modality's tokens.
-        mask: (B, N) bool, True = real token.
-    """
-
-    weights: list[Tensor]
-    modality: list[Modality]
-    position: list[int]
-    mask: Tensor
+from mmlab.model.embeddings import Embeddings
+from mmlab.model.fusion import SHARED, FusionTransformer, Parts
+from mmlab.model.heads import EmbeddingProjections, TokenProjection
+from mmlab.model.packing import PackedTokens, pack, renumber
+from mmlab.model.shortening import shorten
+from mmlab.model.storage import fit_state, load_model, save_model
+from mmlab.types import Batch, Combination, Modality, Tokens, parse_combination
 
 
 class FusionModel(nn.Module):
@@ -67,46 +38,58 @@ class FusionModel(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        encoders = {
-            modality.name: AudioEncoder(modality.width, modality.encoder)
-            for modality in config.modalities
-            if modality.encoder
-        }
-        widths = {
-            modality.name: encoders[modality.name].width if modality.encoder else modality.width
-            for modality in config.modalities
-        }
-        width, projection = config.token_width, config.projection_width
-        self.encoders = nn.ModuleDict(encoders)
+        width = config.token_width
+        self.encoders = nn.ModuleDict(
+            {m.name: AudioEncoder(m.width, m.encoder) for m in config.modalities if m.encoder}
+        )
         self.token_projections = nn.ModuleDict(
-            {name: TokenProjection(widths[name], width, config.dropout) for name in config.names}
+            {
+                m.name: TokenProjection(
+                    config.token_projection, m.token_width, width, config.dropout
+                )
+                for m in config.modalities
+            }
         )
-        self.blocks = nn.ModuleList(
-            TransformerBlock(width, config.heads, config.mlp_ratio) for _ in range(config.depth)
+        self.positions = nn.ParameterDict(
+            {
+                m.name: nn.Parameter(torch.randn(m.max_tokens, width) * 0.02)
+                for m in config.modalities
+                if config.positions and m.max_tokens
+            }
         )
-        self.projections = nn.ModuleDict(
-            {name: GatedProjection(width, projection) for name in config.names}
+        self.transformers = nn.ModuleDict(
+            {
+                name: FusionTransformer(config)
+                for name in (config.names if config.transformer_per_modality else [SHARED])
+            }
         )
-        if config.masking_token:
-            self.masking_token = nn.Parameter(torch.randn(width) * 0.02)
+        self.projections = EmbeddingProjections(config)
 
     def forward(
         self, batch: Batch, combinations: Sequence[str | Combination] | None = None
     ) -> Embeddings:
         """Embed a batch in each asked-for combination (default: every one it has tokens for).
 
+        Args:
+            batch: padded tokens of each modality; never written to.
+            combinations: such as ["text", "video+audio"]; only these are computed.
+
         Raises:
-            ValueError: unknown modality, token width that the config does not have, NaN.
+            ValueError: unknown modality or combination, one asked for twice, tokens that do not
+                fit the configuration, NaN, or an item without anything.
         """
-        tokens = self._tokens(batch)
-        present = {name: batch[name].present for name in tokens}
-        asked = combinations or all_combinations([n for n in self.config.names if n in batch])
-        chosen = [parse_combination(names, self.config.names) for names in asked]
-        missing = {name for names in chosen for name in names} - set(tokens)
-        if missing:
-            raise ValueError(f"the batch has no {', '.join(sorted(missing))}; found {list(batch)}")
-        vectors = {names: self._fuse({n: tokens[n] for n in names}, present) for names in chosen}
-        return Embeddings(vectors, present)
+        return self.compute(batch, check_batch(batch, self.config, combinations))
+
+    def compute(self, batch: Batch, chosen: Sequence[Combination]) -> Embeddings:
+        """`forward` without its checks, for combinations in canonical form.
+
+        The published code embeds also an item without anything, as masking tokens only.
+        """
+        names = [name for name in self.config.names if any(name in one for one in chosen)]
+        tokens = {name: self._tokens(name, batch[name]) for name in names}
+        present = {name: batch[name].present for name in self.config.names if name in batch}
+        raw = self.projections(self._fuse(tokens, chosen), chosen, present)
+        return Embeddings(raw, present)
 
     @torch.no_grad()
     def embed(
@@ -124,70 +107,64 @@ class FusionModel(nn.Module):
 
     def _attention(self, batch: Batch, combination: str | Combination) -> Attention:
         names = parse_combination(combination, self.config.names)
-        tokens = self._tokens({name: batch[name] for name in names})
-        values, mask, readable = _concatenate([tokens[name] for name in names])
+        if self.config.transformer_per_modality and len(names) > 1:
+            raise ValueError(f"{names} never look at each other: transformer_per_modality is set")
+        check_batch(batch, self.config, [names])
+        tokens = {name: self._tokens(name, batch[name]) for name in names}
+        transformer = self._transformer(names[0])
+        rows, sequences = transformer.arrange(tokens, [names])
         weights = []
-        for block in self.blocks:
+        for block in transformer.blocks:
             assert isinstance(block, TransformerBlock)  # a ModuleList forgets its type
-            weights.append(block.attention.weights(block.norm1(values), readable))
-            values = block(values, readable)
+            weights.append(block.attention.weights(block.norm1(rows), sequences[0]))
+            rows, sequences = block(rows, sequences), renumber(sequences)
         counts = {name: tokens[name].mask.shape[1] for name in names}
-        modality = [name for name in names for _ in range(counts[name])]
-        position = [number for name in names for number in range(counts[name])]
-        return Attention(weights, modality, position, mask)
+        if transformer.class_token is not None:
+            counts = {SHARED: 1, **counts}
+        modality = [name for name, count in counts.items() for _ in range(count)]
+        position = [number for count in counts.values() for number in range(count)]
+        return Attention(weights, modality, position, sequences[0].mask)
 
-    def _tokens(self, batch: Batch) -> dict[Modality, Tokens]:
-        """Check, encode and project each modality to (B, N, D); never writes into the batch."""
-        result = {}
-        for modality in self.config.modalities:
-            if modality.name not in batch:
-                continue
-            tokens = batch[modality.name]
-            if tokens.values.shape[2] != modality.width:
-                found = tokens.values.shape[2]
-                raise ValueError(f"{modality.name} has width {found}, expected {modality.width}")
-            values = tokens.values.masked_fill(~tokens.mask[..., None], 0).float()
-            if not values.isfinite().all():
-                raise ValueError(f"{modality.name} holds NaN or infinite features")
-            tokens = Tokens(values, tokens.mask)
-            if modality.encoder:
-                tokens = self.encoders[modality.name](tokens)
-            projected = self.token_projections[modality.name](tokens.values)
-            result[modality.name] = self._fill_missing(Tokens(projected, tokens.mask))
-        if unknown := set(batch) - set(self.config.names):
-            raise ValueError(
-                f"unknown modality {sorted(unknown)}, the model has {self.config.names}"
-            )
-        return result
+    def _tokens(self, name: Modality, tokens: Tokens) -> PackedTokens:
+        """Encode, shorten, pack and project one modality's tokens."""
+        modality = self.config.modalities[self.config.names.index(name)]
+        values = tokens.values.float()  # sums of float16 features overflow
+        tokens = Tokens(values.masked_fill(~tokens.mask[..., None], 0), tokens.mask)
+        whole = tokens.mask.sum(dim=1)
+        if modality.encoder:
+            tokens = self.encoders[name](tokens)
+            whole = whole // modality.encoder.frames_per_token
+        if modality.max_tokens:
+            tokens = shorten(tokens, whole, modality.max_tokens, modality.shorten)
+        packed = pack(tokens)
+        packed = PackedTokens(self.token_projections[name](packed.rows), packed.slots, packed.mask)
+        if self.config.masking_token:
+            packed = self._transformer(name).stand_in(packed)
+        if self.config.positions:
+            places = self.positions[name].index_select(0, packed.positions)
+            packed = replace(packed, rows=packed.rows + places)
+        return packed
 
-    def _fill_missing(self, tokens: Tokens) -> Tokens:
-        if not self.config.masking_token:
-            return tokens
-        first = torch.zeros_like(tokens.mask)
-        first[:, 0] = ~tokens.present
-        values = torch.where(first[..., None], self.masking_token, tokens.values)
-        return Tokens(values, tokens.mask | first)
+    def _transformer(self, name: Modality) -> FusionTransformer:
+        chosen = self.transformers[name if self.config.transformer_per_modality else SHARED]
+        assert isinstance(chosen, FusionTransformer)  # a ModuleDict forgets its type
+        return chosen
 
-    def _fuse(self, tokens: dict[Modality, Tokens], present: dict[Modality, Tensor]) -> Tensor:
-        """Fuse the tokens of one combination to (B, P)."""
-        values, _, readable = _concatenate(list(tokens.values()))
-        for block in self.blocks:
-            values = block(values, readable)
-        parts = values.split([part.mask.shape[1] for part in tokens.values()], dim=1)
-        total = torch.zeros((), device=values.device)
-        for (name, part), fused in zip(tokens.items(), parts, strict=True):
-            weight = part.mask[..., None].to(fused.dtype)  # (B, N, 1)
-            mean = (fused * weight).sum(1) / weight.sum(1).clamp(min=1)  # (B, D)
-            unit = F.normalize(self.projections[name](mean), dim=-1)  # (B, P)
-            total = total + unit * part.present[:, None]
-        return F.normalize(total, dim=-1)
+    def _fuse(
+        self, tokens: Mapping[Modality, PackedTokens], chosen: Sequence[Combination]
+    ) -> list[Parts]:
+        """For each combination the pooled tokens (B, D) of its modalities, or its class token."""
+        if not self.config.transformer_per_modality:
+            return self._transformer(self.config.names[0])(tokens, chosen)
+        alone = {
+            name: next(iter(self._transformer(name)({name: own}, [(name,)])[0].values()))
+            for name, own in tokens.items()
+        }
+        return [{name: alone[name] for name in names} for names in chosen]
 
     def save_pretrained(self, folder: Path) -> None:
         """Write config.json and model.safetensors, each atomically."""
-        folder.mkdir(parents=True, exist_ok=True)
-        weights = {name: value.contiguous() for name, value in self.state_dict().items()}
-        write_atomically(folder / "config.json", self.config.to_json().encode())
-        write_atomically(folder / "model.safetensors", save(weights))
+        save_model(folder, self.config, self.state_dict())
 
     @classmethod
     def from_pretrained(cls, folder: Path) -> FusionModel:
@@ -197,35 +174,10 @@ class FusionModel(nn.Module):
             FileNotFoundError: no model lies there.
             ValueError: the weights are damaged or of another configuration.
         """
-        folder = Path(folder)
-        if not (folder / "config.json").exists():
-            raise FileNotFoundError(
-                f"{folder} holds no model (config.json); train one: mmlab train"
-            )
-        model = cls(ModelConfig.from_json((folder / "config.json").read_text()))
-        try:
-            model.load_state_dict(load_file(folder / "model.safetensors"))
-        except (SafetensorError, RuntimeError, OSError) as error:
-            reason = str(error).splitlines()
-            raise ValueError(
-                f"{folder / 'model.safetensors'} does not fit config.json beside it: "
-                f"{' '.join(reason[:2])}; train again or restore both files"
-            ) from error
+        config, state = load_model(folder)
+        model = cls(config)
+        fit_state(model, state, origin=str(Path(folder) / "model.safetensors"))
         return model.eval()
-
-
-def _concatenate(parts: list[Tokens]) -> tuple[Tensor, Tensor, Tensor]:
-    """Tokens of several modalities side by side.
-
-    Returns:
-        values (B, N, D), mask (B, N), and the mask of what attention may read: the same, but an
-        item without any token reads its first slot, since a softmax over nothing is NaN.
-    """
-    values = torch.cat([part.values for part in parts], dim=1)
-    mask = torch.cat([part.mask for part in parts], dim=1)
-    readable = mask.clone()
-    readable[:, 0] |= ~mask.any(dim=1)
-    return values, mask, readable
 
 
 @contextmanager

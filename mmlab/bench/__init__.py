@@ -1,0 +1,24 @@
+"""What mmlab costs, measured against a plain baseline in the same run: `mmlab bench`.
+
+machine (how fast this one computes) -> arithmetic (how much there is to compute) -> inputs ->
+settings -> variants (mmlab and the baseline on the same weights) -> runner (the clock) -> memory
+-> report -> model (the measurement).
+"""
+
+from mmlab.bench.arithmetic import MultiplyAdds, multiply_adds
+from mmlab.bench.inputs import bench_config, random_batch
+from mmlab.bench.model import measure_model
+from mmlab.bench.report import Report, heading, table
+from mmlab.bench.settings import Settings
+
+__all__ = [
+    "MultiplyAdds",
+    "Report",
+    "Settings",
+    "bench_config",
+    "heading",
+    "measure_model",
+    "multiply_adds",
+    "random_batch",
+    "table",
+]

@@ -1,0 +1,60 @@
+"""What a model refuses to embed, said by name before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from mmlab.model.config import ModalityConfig, ModelConfig
+from mmlab.types import Batch, Combination, Tokens, all_combinations, parse_combination
+
+
+def check_batch(
+    batch: Batch, config: ModelConfig, combinations: Sequence[str | Combination] | None
+) -> list[Combination]:
+    """Check a batch and what is asked of it.
+
+    Args:
+        batch: padded tokens of each modality.
+        config: of the model.
+        combinations: asked for; None = every one that the batch has tokens for.
+
+    Returns:
+        The combinations in canonical form.
+
+    Raises:
+        ValueError: names the modality, what was expected and what was found.
+    """
+    if unknown := set(batch) - set(config.names):
+        raise ValueError(f"unknown modality {sorted(unknown)}, the model has {config.names}")
+    for modality in config.modalities:
+        if modality.name in batch:
+            _check_tokens(modality, batch[modality.name])
+    sizes = {name: len(tokens.mask) for name, tokens in batch.items()}
+    if len(set(sizes.values())) != 1:
+        raise ValueError(f"every modality needs the same number of items, found {sizes}")
+    anything = torch.stack([tokens.present for tokens in batch.values()]).any(dim=0)
+    if not anything.all():
+        empty = (~anything).nonzero()[:, 0].tolist()
+        raise ValueError(f"items {empty} have no token in any of {list(batch)}; leave them out")
+    asked = combinations or all_combinations([name for name in config.names if name in batch])
+    chosen = [parse_combination(names, config.names) for names in asked]
+    if len(set(chosen)) != len(chosen):
+        raise ValueError(f"a combination is asked for twice: {list(asked)}")
+    if missing := {name for names in chosen for name in names} - set(batch):
+        raise ValueError(f"the batch has no {', '.join(sorted(missing))}; found {list(batch)}")
+    return chosen
+
+
+def _check_tokens(modality: ModalityConfig, tokens: Tokens) -> None:
+    name, values, mask = modality.name, tokens.values, tokens.mask
+    if mask.dtype != torch.bool:
+        raise ValueError(f"{name}: the mask must be bool, found {mask.dtype}")
+    if values.ndim != 3 or values.shape[:2] != mask.shape:
+        found = f"values {tuple(values.shape)}, mask {tuple(mask.shape)}"
+        raise ValueError(f"{name}: values (B, N, D) and mask (B, N) must agree, found {found}")
+    if values.shape[2] != modality.width:
+        raise ValueError(f"{name} has width {values.shape[2]}, expected {modality.width}")
+    if not values.masked_fill(~mask[..., None], 0).isfinite().all():
+        raise ValueError(f"{name} holds NaN or infinite features")

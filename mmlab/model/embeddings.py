@@ -1,0 +1,45 @@
+"""What comes out of a model: one vector per item and combination of modalities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmlab.types import Combination, Modality
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """What a model says of a batch.
+
+    Attributes:
+        raw: (B, P) for each combination, as the last projection leaves it: of a single modality
+            of any length, of several the mean of their unit vectors; a zero row where an item
+            has none of the combination's modalities.
+        present: (B,) bool for each modality of the batch: which items have it.
+    """
+
+    raw: dict[Combination, Tensor]
+    present: dict[Modality, Tensor]
+
+    @cached_property
+    def vectors(self) -> dict[Combination, Tensor]:
+        """(B, P) of unit length for each combination, as losses and search compare them."""
+        return {names: F.normalize(raw, dim=-1) for names, raw in self.raw.items()}
+
+
+def late_fusion(embeddings: Embeddings, combination: Combination) -> Tensor:
+    """The paper's comparison, "v+a": the mean of the unit embeddings of modalities seen alone.
+
+    Args:
+        embeddings: of one batch, with every single modality of the combination.
+        combination: two or more modalities.
+
+    Returns:
+        (B, P), not of unit length.
+    """
+    return torch.stack([embeddings.vectors[(name,)] for name in combination]).mean(dim=0)
