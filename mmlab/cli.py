@@ -233,7 +233,7 @@ def bench_model(
 ) -> None:
     """Time a training step and an embedding against the published way of computing them.
 
-    Needs the repository's folder benchmarks/; at the paper's size also 18 GB of memory.
+    Needs the repository's folder benchmarks/ and, at the paper's size, about 16 GB of memory.
 
     Args:
         size: the paper's main model or the sample corpus's.

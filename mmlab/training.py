@@ -77,7 +77,7 @@ def train(
     if len(dataset) < 2:
         raise ValueError(f"training needs at least 2 clips, {dataset.folder} gives {len(dataset)}")
     run_folder.mkdir(parents=True, exist_ok=True)
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
+    optimizer = make_optimizer(model, config.learning_rate)
     identity = _identity(model, dataset, config)
     history = _resume(run_folder, model, optimizer, identity)
     steps_per_epoch = len(_order(len(dataset), config, epoch=0))
@@ -89,7 +89,7 @@ def train(
             done = (epoch * steps_per_epoch + step) / (config.epochs * steps_per_epoch)
             for group in optimizer.param_groups:
                 group["lr"] = config.learning_rate * _schedule(done, config.warmup_share)
-            terms = _step(model, optimizer, batch, config.temperature)
+            terms = train_step(model, optimizer, batch, config.temperature)
             total = {name: total.get(name, 0.0) + value for name, value in terms.items()}
         history.append({name: value / steps_per_epoch for name, value in total.items()})
         _checkpoint(run_folder, model, optimizer, identity, history)
@@ -108,12 +108,22 @@ def _identity(model: FusionModel, dataset: ClipDataset, config: TrainConfig) -> 
     return json.dumps([asdict(config), json.loads(model.config.to_json()), clips.hexdigest()])
 
 
-def _step(
+def make_optimizer(model: FusionModel, learning_rate: float) -> torch.optim.Optimizer:
+    """Adam, as in the paper; fused: one pass through memory for all parameters."""
+    return torch.optim.Adam(model.parameters(), lr=learning_rate, fused=True)
+
+
+def train_step(
     model: FusionModel,
     optimizer: torch.optim.Optimizer,
     batch: dict[Modality, Tokens],
     temperature: float,
 ) -> Metrics:
+    """One step on one batch; only the combinations that the loss compares are computed.
+
+    Returns:
+        The loss as "total" and each of its terms.
+    """
     needed = {side for pair in disjoint_pairs(model.config.names) for side in pair}
     loss = combinatorial_loss(model(batch, sorted(needed)), temperature=temperature)
     optimizer.zero_grad()

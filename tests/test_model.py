@@ -1,142 +1,142 @@
-"""The model against the published code's numbers, and what must never change a result."""
+"""The fast model against the slow one, in every configuration."""
 
 from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mmlab.losses import combinatorial_loss, pair_name
-from mmlab.model import FusionModel, ModalityConfig, ModelConfig
-from mmlab.model.packing import Sequences
-from mmlab.types import Tokens, all_combinations, pad_tokens
-
-CONFIG = ModelConfig.sample(video_width=12, text_width=10)
-
-
-@pytest.fixture(scope="module")
-def model():
-    torch.manual_seed(0)
-    return FusionModel(CONFIG).eval()
-
-
-def random_items(lengths: list[tuple[int, int, int]]) -> list[list[torch.Tensor]]:
-    generator = torch.Generator().manual_seed(1)
-    widths = [modality.width for modality in CONFIG.modalities]
-    return [
-        [torch.randn(n, w, generator=generator) for n, w in zip(item, widths, strict=True)]
-        for item in lengths
-    ]
-
-
-def batch_of(items: list[list[torch.Tensor]]) -> dict[str, Tokens]:
-    return {
-        modality.name: pad_tokens([item[column] for item in items], modality.width)
-        for column, modality in enumerate(CONFIG.modalities)
-    }
-
-
-LENGTHS = [(3, 4, 300), (1, 2, 77), (5, 0, 641), (0, 3, 64), (4, 5, 0), (0, 0, 130)]
-
-
-def test_an_item_embeds_the_same_alone_and_in_a_batch(model):
-    items = random_items(LENGTHS)
-    together = model.embed(batch_of(items))
-    for row, item in enumerate(items):
-        alone = model.embed(batch_of([item]))
-        for names in all_combinations():
-            torch.testing.assert_close(
-                together.vectors[names][row], alone.vectors[names][0], atol=1e-5, rtol=0
-            )
-
-
-def test_token_order_does_not_matter(model):
-    text, video, audio = random_items([(6, 5, 128)])[0]
-    shuffled = [text[torch.randperm(6)], video[torch.randperm(5)], audio]
-    one, other = model.embed(batch_of([[text, video, audio]])), model.embed(batch_of([shuffled]))
-    for names in all_combinations():
-        torch.testing.assert_close(one.vectors[names], other.vectors[names], atol=1e-5, rtol=0)
-
-
-def test_missing_modality_takes_no_part(model):
-    found = model.embed(batch_of(random_items([(4, 5, 0)]))).vectors
-    torch.testing.assert_close(found[("text", "video", "audio")], found[("text", "video")])
-    assert found[("audio",)].abs().sum() == 0
-
-
-def test_vectors_have_unit_length_and_the_batch_is_untouched(model):
-    batch = batch_of(random_items(LENGTHS))
-    before = {name: (t.values.clone(), t.mask.clone()) for name, t in batch.items()}
-    vectors = model.embed(batch).vectors
-    torch.testing.assert_close(vectors[("video", "audio")].norm(dim=1), torch.ones(len(LENGTHS)))
-    for name, (values, mask) in before.items():
-        assert torch.equal(batch[name].values, values)
-        assert torch.equal(batch[name].mask, mask)
-
-
-def test_attention_rows_sum_to_one_over_real_tokens(model):
-    batch = batch_of(random_items(LENGTHS[:3]))
-    attention = model.attention(batch, "text+video+audio")
-    weights = attention.weights[0]
-    assert weights.shape[1:] == (CONFIG.heads, len(attention.modality), len(attention.modality))
-    torch.testing.assert_close(weights.sum(-1), torch.ones(weights.shape[:-1]))
-    padding = ~attention.mask[:, None, None].expand_as(weights)
-    assert weights[padding].abs().max() == 0
-    assert attention.modality.count("audio") == -(-641 // 64)
-
-
-def test_attention_weights_are_the_ones_the_model_uses(model):
-    attention = model.transformers["shared"].blocks[0].attention
-    rows, mask = torch.randn(10, CONFIG.token_width), torch.ones(2, 5, dtype=torch.bool)
-    sequence = Sequences(torch.arange(10).view(2, 5), mask, torch.zeros(5, dtype=torch.long))
-    value = attention._split(attention.qkv(rows), sequence)[2]
-    mixed = (attention.weights(rows, sequence) @ value).transpose(1, 2).reshape(10, -1)
-    torch.testing.assert_close(attention(rows, [sequence]), attention.out(mixed))
-
-
-def test_a_fourth_modality_is_one_more_entry(model):
-    config = replace(CONFIG, modalities=(*CONFIG.modalities, ModalityConfig("depth", 7)))
-    wider = FusionModel(config).eval()
-    batch = batch_of(random_items([(2, 3, 64)] * 4))
-    batch["depth"] = pad_tokens([torch.randn(3, 7) for _ in range(4)], 7)
-    embeddings = wider(batch)
-    assert len(embeddings.vectors) == 15
-    loss = combinatorial_loss(embeddings)
-    assert pair_name((("text", "video"), ("audio", "depth"))) in loss.terms
-    loss.total.backward()
-    assert wider.token_projections["depth"].projection.linear.weight.grad.abs().sum() > 0
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda b: {**b, "video": pad_tokens([torch.ones(2, 5)], 5)}, "video has width 5"),
-        (lambda b: {**b, "smell": b["text"]}, "unknown modality"),
-        (
-            lambda b: {**b, "text": pad_tokens([torch.full((2, 10), torch.nan)], 10)},
-            "text holds NaN",
-        ),
-    ],
+from mmlab.losses import combinatorial_loss
+from mmlab.model import FusionModel, ModelConfig, late_fusion
+from mmlab.types import all_combinations
+from tests.slow_model import SlowModel
+from tests.small_models import (
+    AUDIO,
+    DEPTH,
+    PUBLISHED,
+    SHALLOW,
+    TEXT,
+    V1,
+    VARIANTS,
+    VIDEO,
+    mixed_batch,
+    model_of,
+    repeatable,
+    small,
 )
-def test_bad_batches_are_named(model, change, message):
-    batch = batch_of(random_items([(2, 3, 64)]))
-    with pytest.raises(ValueError, match=message):
-        model(change(batch))
 
 
-def test_save_and_load(model, tmp_path):
-    model.save_pretrained(tmp_path)
-    loaded = FusionModel.from_pretrained(tmp_path)
-    assert loaded.config == CONFIG
-    batch = batch_of(random_items(LENGTHS))
-    one, other = model.embed(batch).vectors, loaded.embed(batch).vectors
-    assert all(torch.equal(one[names], other[names]) for names in one)
+def assert_as_slow(model: FusionModel, *, tolerance: float = 1e-5) -> None:
+    batch = mixed_batch(model.config)
+    chosen = all_combinations(model.config.names)
+    with torch.no_grad():
+        fast, slow = model(batch), SlowModel(model).embed(batch, chosen)
+    assert list(fast.raw) == chosen
+    for names in chosen:
+        torch.testing.assert_close(fast.raw[names], slow.raw[names], atol=tolerance, rtol=tolerance)
 
 
-def test_a_damaged_model_is_named(model, tmp_path):
-    model.save_pretrained(tmp_path)
-    weights = tmp_path / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:1000])
-    with pytest.raises(ValueError, match=r"model\.safetensors is damaged"):
-        FusionModel.from_pretrained(tmp_path)
-    with pytest.raises(FileNotFoundError, match="mmlab train"):
-        FusionModel.from_pretrained(tmp_path / "nowhere")
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_computes_what_the_slow_one_does(variant):
+    assert_as_slow(model_of(VARIANTS[variant]))
+
+
+@st.composite
+def configs(draw) -> ModelConfig:
+    """Any configuration that there is, apart from sizes."""
+    encoder = st.sampled_from([PUBLISHED, replace(PUBLISHED, mask_padding=True), SHALLOW, V1])
+    limit = draw(st.sampled_from([None, 1, 3]))
+    shorten = draw(st.sampled_from(["clip", "nearest", "max", "average"]))
+    modalities = [TEXT, VIDEO, replace(AUDIO, encoder=draw(encoder)), DEPTH]
+    chosen = draw(st.lists(st.sampled_from(modalities), min_size=1, max_size=4, unique=True))
+    class_token = draw(st.booleans())
+    return small(
+        *(replace(modality, max_tokens=limit, shorten=shorten) for modality in chosen),
+        depth=draw(st.integers(0, 2)),
+        heads=draw(st.sampled_from([1, 2, 4])),
+        mlp_ratio=draw(st.sampled_from([0.5, 1.0, 2.0])),
+        token_projection=draw(st.sampled_from(["gated", "linear"])),
+        projection=draw(st.sampled_from(["gated", "linear"])),
+        class_token=class_token,
+        shared_projection=class_token or draw(st.booleans()),
+        positions=limit is not None and draw(st.booleans()),
+        transformer_per_modality=draw(st.booleans()),
+        masking_token=draw(st.booleans()),
+    )
+
+
+@repeatable
+@given(configs())
+def test_any_configuration_computes_what_the_slow_one_does(config):
+    assert_as_slow(model_of(config))
+
+
+GRADIENTS = [
+    "main",
+    "class token, depth 2",
+    "no transformer",
+    "positions",
+    "shortened: max",
+    "per modality, depth 2",
+    "masking token, everything",
+    "four modalities",
+    "as published",
+]
+
+
+@pytest.mark.parametrize("variant", GRADIENTS)
+@pytest.mark.parametrize("training", [False, True])
+def test_gradients_are_those_of_the_slow_one(variant, training):
+    model = model_of(VARIANTS[variant])
+    batch, chosen = mixed_batch(model.config), all_combinations(model.config.names)
+    names, parameters = zip(*model.named_parameters(), strict=True)
+    model.train(training)
+    try:
+        losses = [
+            combinatorial_loss(embeddings, temperature=0.5).total
+            for embeddings in (SlowModel(model).embed(batch, chosen), model(batch, chosen))
+        ]
+    finally:
+        model.eval()
+    slow, fast = (torch.autograd.grad(loss, parameters, allow_unused=True) for loss in losses)
+    largest = max(float(g.norm()) for g in slow if g is not None)
+    for name, one, other in zip(names, slow, fast, strict=True):
+        one, other = (torch.zeros(1) if g is None else g for g in (one, other))
+        assert float((one - other).norm()) < 1e-5 * largest + 1e-4 * float(one.norm()), name
+
+
+def test_late_fusion_is_the_mean_of_unit_vectors():
+    config = VARIANTS["as published"]
+    embeddings = model_of(config).embed(mixed_batch(config))
+    expected = torch.zeros(6, 8)
+    for name in ("video", "audio"):
+        raw = embeddings.raw[(name,)]
+        expected += raw / raw.norm(dim=1, keepdim=True) / 2
+    torch.testing.assert_close(late_fusion(embeddings, ("video", "audio")), expected)
+
+
+def test_vectors_are_the_raw_ones_at_unit_length():
+    embeddings = model_of(VARIANTS["main"]).embed(mixed_batch(VARIANTS["main"]))
+    for names, raw in embeddings.raw.items():
+        there = torch.stack([embeddings.present[name] for name in names]).any(dim=0)
+        torch.testing.assert_close(
+            embeddings.vectors[names][there], raw[there] / raw[there].norm(dim=1, keepdim=True)
+        )
+        assert embeddings.vectors[names][~there].abs().sum() == 0
+
+
+def test_embedding_leaves_no_trace_in_the_model():
+    model = FusionModel(small(dropout=0.5)).train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    one, other = (model.embed(mixed_batch(model.config)).raw for _ in range(2))
+    assert model.training
+    assert all(torch.equal(one[names], other[names]) for names in one)  # no dropout
+    assert not any(raw.requires_grad for raw in one.values())
+    assert all(torch.equal(value, before[n]) for n, value in model.state_dict().items())
+
+
+def test_dropout_is_drawn_in_training_only():
+    model = FusionModel(small(TEXT, VIDEO, dropout=0.5)).train()
+    one, other = (model(mixed_batch(model.config)).raw[("text",)] for _ in range(2))
+    assert not torch.equal(one, other)

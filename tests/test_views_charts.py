@@ -1,6 +1,8 @@
 import pandas as pd
 import pytest
 
+from mmlab.losses import disjoint_pairs, pair_name
+from mmlab.types import MODALITIES
 from mmlab.views.charts import LossCurve, recall_chart
 from mmlab.views.theme import category_colours, colour_of, shape_number
 
@@ -52,6 +54,25 @@ def test_labels_of_close_lines_do_not_overlap():
         curve.update(step, {f"term {n}": 1.0 + n / 1000 for n in range(6)} | {"total": 9.0 / step})
     heights = sorted(text.xy[1] for text in curve.still().figure.axes[0].texts)
     assert min(b - a for a, b in zip(heights, heights[1:], strict=False)) > 0.05
+
+
+def test_every_term_has_a_look_of_its_own():
+    curve = LossCurve()
+    for step in (1, 2):
+        curve.update(step, {pair_name(pair): 9.0 / step for pair in disjoint_pairs(MODALITIES)})
+    lines = curve.still().figure.axes[0].get_lines()
+    looks = [(line.get_color(), line.get_gapcolor()) for line in lines[: len(curve.terms)]]
+    assert len(set(looks)) == 6
+    assert looks[0] == (colour_of("text"), colour_of("video"))
+
+
+def test_a_blind_guess_is_a_line_with_its_name():
+    curve = LossCurve(blind_guess=9.7)
+    curve.update(1, {"total": 9.9})
+    curve.update(2, {"total": 5.0})
+    assert "blind guess  9.70" in labels(curve.still())
+    assert "9.70" in curve.still().sentence
+    assert curve.still().figure.axes[0].get_ylim()[1] > 9.7
 
 
 def test_recall_chart_tells_numbers(scores):

@@ -21,7 +21,8 @@ from mmlab.types import Batch, parse_combination
 NAMES = ("baseline", "mmlab")
 
 TOLERANCE = {"cpu": 1e-4, "cuda": 5e-2}
-"""How far losses, gradient norms (relative) and unit embeddings may differ: float32, bfloat16."""
+"""How far losses (relative) and unit embeddings may differ, in float32 and in bfloat16; gradient
+norms ten times as far."""
 
 
 def measure_model(settings: Settings, machine: Machine | None = None) -> Iterator[Report]:
@@ -88,10 +89,11 @@ def check_equal_work(runners: dict[str, Runner], batch: Batch) -> None:
     learned = zip(one.learn(batch).items(), other.learn(batch).values(), strict=True)
     differences |= {name: (found / theirs - 1).abs() for (name, theirs), found in learned}
     for name, difference in differences.items():
-        if not difference <= tolerance:  # nor NaN
+        allowed = 10 * tolerance if name == "gradient norm" else tolerance
+        if not difference <= allowed:  # nor NaN
             raise ValueError(
                 f"baseline and mmlab do not compute the same: {name} differs by "
-                f"{difference:.1e}, allowed is {tolerance:.0e}"
+                f"{difference:.1e}, allowed is {allowed:.0e}"
             )
 
 

@@ -16,7 +16,7 @@ import mmlab
 from mmlab.bench.inputs import published_batch
 from mmlab.model import FusionModel, ModelConfig
 from mmlab.published.names import published_name, published_shape
-from mmlab.training import _step as training_step
+from mmlab.training import make_optimizer, train_step
 from mmlab.types import Batch, Combination, parse_combination
 
 TEMPERATURE = 0.05
@@ -52,12 +52,12 @@ def mmlab_variant(config: ModelConfig, device: str, *, compiled: bool = False) -
     """The model as `mmlab train` and a retriever use it."""
     with torch.device(device):
         model = FusionModel(config).train()
-    optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, fused=True)
+    optimizer = make_optimizer(model, LEARNING_RATE)
     if compiled:
         model.compile()
 
     def step(batch: Batch) -> float:
-        return training_step(model, optimizer, dict(batch), TEMPERATURE)["total"]
+        return train_step(model, optimizer, dict(batch), TEMPERATURE)["total"]
 
     def embed(batch: Batch) -> dict[Combination, Tensor]:
         return model.embed(batch, EMBEDDED).vectors

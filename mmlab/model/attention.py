@@ -46,25 +46,29 @@ class SelfAttention(nn.Module):
 
     def forward(self, rows: Tensor, sequences: Sequence[Sequences]) -> Tensor:
         """(T, D) -> (R, D), one row for each real token of each sequence."""
-        qkv = self.qkv(rows)  # (T, 3 D)
-        return self.out(torch.cat([self._mix(qkv, sequence) for sequence in sequences]))
+        gathered = self._gather(rows, sequences)
+        pairs = zip(gathered, sequences, strict=True)
+        return self.out(torch.cat([self._mix(qkv, sequence) for qkv, sequence in pairs]))
+
+    def _gather(self, rows: Tensor, sequences: Sequence[Sequences]) -> list[Tensor]:
+        """(T, D) -> for each sequence (3, B, heads, L, d): query, key and value."""
+        slots = torch.cat([sequence.slots.flatten() for sequence in sequences])
+        qkv = self.qkv(rows).index_select(0, slots)  # (sum of B L, 3 D)
+        parts = qkv.split([sequence.slots.numel() for sequence in sequences])
+        return [
+            part.view(*sequence.mask.shape, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+            for part, sequence in zip(parts, sequences, strict=True)
+        ]
 
     def _mix(self, qkv: Tensor, sequence: Sequences) -> Tensor:
-        query, key, value = self._split(qkv, sequence)
         readable = sequence.readable[:, None, None]  # (B, 1, 1, L)
-        mixed = F.scaled_dot_product_attention(query, key, value, readable)
+        mixed = F.scaled_dot_product_attention(*qkv, readable)  # (B, heads, L, d)
         mixed = mixed.transpose(1, 2).flatten(2).flatten(0, 1)  # (B L, D)
         return mixed.index_select(0, sequence.real)
 
-    def _split(self, qkv: Tensor, sequence: Sequences) -> tuple[Tensor, Tensor, Tensor]:
-        padded = qkv.index_select(0, sequence.slots.flatten())  # (B L, 3 D)
-        shape = (*sequence.mask.shape, 3, self.heads, -1)
-        query, key, value = padded.view(shape).permute(2, 0, 3, 1, 4)  # each (B, heads, L, d)
-        return query, key, value
-
     def weights(self, rows: Tensor, sequence: Sequences) -> Tensor:
         """How much each token (rows) takes from each other: (B, heads, L, L), rows sum to 1."""
-        query, key, _ = self._split(self.qkv(rows), sequence)
+        query, key, _ = self._gather(rows, [sequence])[0]
         scores = query @ key.transpose(-2, -1) / query.shape[-1] ** 0.5
         return scores.masked_fill(~sequence.readable[:, None, None], -torch.inf).softmax(dim=-1)
 
@@ -94,5 +98,5 @@ class TransformerBlock(nn.Module):
         rows = rows.index_select(0, tokens) + mixed
         hidden = F.gelu(self.mlp_in(self.norm2(rows)))  # (R, hidden)
         if pooling:
-            rows, hidden = pooling(rows), pooling(hidden)
+            rows, hidden = pooling.mean(rows), pooling.mean(hidden)
         return rows + self.mlp_out(hidden)

@@ -59,7 +59,7 @@ class FusionTransformer(nn.Module):
         if self.blocks:
             pooled = self.blocks[-1](rows, sequences, pooling)  # (G, D)
         else:
-            pooled = pooling(rows.index_select(0, torch.cat([one.rows for one in sequences])))
+            pooled = pooling.mean(rows.index_select(0, torch.cat([one.rows for one in sequences])))
         return self._parts(pooled, sequences, combinations)
 
     def arrange(

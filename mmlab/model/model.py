@@ -129,7 +129,9 @@ class FusionModel(nn.Module):
         """Encode, shorten, pack and project one modality's tokens."""
         modality = self.config.modalities[self.config.names.index(name)]
         values = tokens.values.float()  # sums of float16 features overflow
-        tokens = Tokens(values.masked_fill(~tokens.mask[..., None], 0), tokens.mask)
+        if not tokens.mask.all():  # what stands in the padding is nobody's business
+            values = values.masked_fill(~tokens.mask[..., None], 0)
+        tokens = Tokens(values, tokens.mask)
         whole = tokens.mask.sum(dim=1)
         if modality.encoder:
             tokens = self.encoders[name](tokens)

@@ -130,7 +130,7 @@ class Pooling:
         every = torch.cat(groups)
         return cls(every, torch.bincount(every, minlength=count + 1))
 
-    def __call__(self, rows: Tensor) -> Tensor:
+    def mean(self, rows: Tensor) -> Tensor:
         """(R, D) -> (G, D); zeros where a group has no row."""
         total = rows.new_zeros(len(self.counts), rows.shape[1]).index_add(0, self.group, rows)
         return (total / self.counts.clamp(min=1)[:, None])[:-1]

@@ -1,11 +1,12 @@
 """The views: each works live in Jupyter and also stands still as a picture with a sentence.
 
 Read in this order: theme -> static -> posters -> player -> search -> space -> map -> lanes ->
-attention -> timeline -> charts -> plain.
+attention -> timeline -> explain -> charts -> plain.
 """
 
 from mmlab.views.attention import AttentionView, clip_attention, word_attention, word_links
 from mmlab.views.charts import LossCurve, loss_picture, recall_chart
+from mmlab.views.explain import circle_picture, fusion_picture, parts_table
 from mmlab.views.map import EmbeddingMap
 from mmlab.views.plain import bar_chart, film_picture, share_chart, spectrogram_picture
 from mmlab.views.player import ClipPlayer
@@ -24,12 +25,15 @@ __all__ = [
     "SearchBox",
     "StepTimeline",
     "bar_chart",
+    "circle_picture",
     "clip_attention",
     "clip_points",
     "colour_of",
     "film_picture",
+    "fusion_picture",
     "loss_picture",
     "nearest",
+    "parts_table",
     "project",
     "recall_chart",
     "share_chart",

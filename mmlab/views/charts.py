@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
-import numpy as np
 import pandas as pd
 from IPython.display import DisplayHandle, display
 from matplotlib.axes import Axes
@@ -14,10 +13,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from mmlab.views.static import MimeBundle, Picture
-from mmlab.views.theme import DRAWING, FAINT, INK, MUTED, TRUTH, colour_of
+from mmlab.views.theme import DRAWING, FAINT, INK, MUTED, TRUTH, category_colours, colour_of
 
 LABEL_GAP = 0.055
 """Least distance between two lines' labels, as a share of the axis."""
+
+Look = dict[str, Any]
+"""How matplotlib draws a line."""
+
+DASHES: Look = {"linestyle": (0, (3, 3)), "dash_capstyle": "butt"}
+BLIND = "blind guess"
+BLIND_LOOK: Look = {"color": MUTED, "linewidth": 1.4, "linestyle": ":"}
 
 
 class LossCurve:
@@ -26,14 +32,29 @@ class LossCurve:
     The last picture stays in the notebook, exported or not; no widget is involved.
 
     Example:
-        >>> curve = LossCurve()
+        >>> curve = LossCurve(blind_guess=2 * math.log(config.batch_clips))
         >>> curve.show()
         >>> train(..., on_epoch=curve.update)
     """
 
-    def __init__(self, title: str = "Loss, term by term", unit: str = "epoch") -> None:
+    def __init__(
+        self,
+        title: str = "Loss, term by term",
+        unit: str = "epoch",
+        *,
+        blind_guess: float | None = None,
+    ) -> None:
+        """Start without a point.
+
+        Args:
+            title: stands above the chart.
+            unit: of the steps.
+            blind_guess: loss of a model that knows nothing, drawn as a dotted line: of B clips
+                2 ln B.
+        """
         self.title = title
         self.unit = unit
+        self.blind_guess = blind_guess
         self.steps: list[float] = []
         self.terms: dict[str, list[float]] = {}
         self._handle: DisplayHandle | None = None
@@ -60,7 +81,13 @@ class LossCurve:
 
     def still(self) -> Picture:
         """The curve so far."""
-        return loss_picture(self.steps, self.terms, title=self.title, unit=self.unit)
+        return loss_picture(
+            self.steps,
+            self.terms,
+            title=self.title,
+            unit=self.unit,
+            blind_guess=self.blind_guess,
+        )
 
     def _repr_mimebundle_(self, **_: Any) -> MimeBundle:
         return self.still()._repr_mimebundle_()
@@ -68,15 +95,23 @@ class LossCurve:
 
 @matplotlib.rc_context(DRAWING)
 def loss_picture(
-    steps: Sequence[float], terms: Mapping[str, Sequence[float]], *, title: str, unit: str = "epoch"
+    steps: Sequence[float],
+    terms: Mapping[str, Sequence[float]],
+    *,
+    title: str,
+    unit: str = "epoch",
+    blind_guess: float | None = None,
 ) -> Picture:
     """One line per term, each named at its right end.
+
+    A term "text | video+audio" is dashed in the colours of its two sides.
 
     Args:
         steps: where the points lie, in `unit`.
         terms: the values of each term, as many as steps; NaN leaves a gap.
         title: stands above the chart.
         unit: of the horizontal axis.
+        blind_guess: height of a dotted line.
     """
     figure = Figure(figsize=(8.4, 4.2))
     axes = figure.add_axes((0.08, 0.14, 0.64, 0.72))
@@ -86,16 +121,20 @@ def loss_picture(
     if not steps:
         axes.text(0.5, 0.5, "nothing measured yet", transform=axes.transAxes, ha="center")
         return Picture(figure, f"{title}: nothing measured yet.")
-    colours = _term_colours(list(terms))
+    looks = _looks(list(terms))
     for name, values in terms.items():
-        weight = 3.2 if name == "total" else 1.8
-        axes.plot(steps, values, color=colours[name], linewidth=weight, marker=_dot(steps))
+        axes.plot(steps, values, marker=_dot(steps), **looks[name])
+    ends = {name: _last(values) for name, values in terms.items()}
+    if blind_guess is not None:
+        axes.axhline(blind_guess, **BLIND_LOOK)
+        ends, looks = {**ends, BLIND: blind_guess}, {**looks, BLIND: BLIND_LOOK}
     axes.set_xlim(min(steps), max(max(steps), min(steps) + 1))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _name_line_ends(axes, {name: _last(values) for name, values in terms.items()}, colours)
+    _name_line_ends(axes, ends, looks)
     first, last = _first_and_last(terms["total"]) if "total" in terms else (0.0, 0.0)
     fall = f" The total goes from {first:.2f} to {last:.2f}." if "total" in terms else ""
-    return Picture(figure, f"{title}: {len(terms)} lines over {len(steps)} {unit}s.{fall}")
+    guess = "" if blind_guess is None else f" A blind guess costs {blind_guess:.2f}."
+    return Picture(figure, f"{title}: {len(terms)} lines over {len(steps)} {unit}s.{fall}{guess}")
 
 
 @matplotlib.rc_context(DRAWING)
@@ -174,31 +213,38 @@ def _recall_sentence(names: list[str], scores: pd.DataFrame, metric: str, title:
     return f"{title}. {metric}: {', '.join(told)}."
 
 
-def _term_colours(names: list[str]) -> dict[str, str]:
-    """The total in ink; a term in its gallery's colour if it names one, else shades of green."""
-    shades = matplotlib.colormaps["viridis"](np.linspace(0.05, 0.72, max(len(names), 1)))
-    colours = {
-        name: matplotlib.colors.to_hex(shade) for name, shade in zip(names, shades, strict=True)
-    }
-    return colours | {"total": TRUTH}
+def _looks(names: Sequence[str]) -> dict[str, Look]:
+    """How each term's line looks: a pair in the colours of both sides, the total heavy in ink."""
+    sides = {name: name.split(" | ") for name in names if name != "total"}
+    colours = category_colours(
+        list(dict.fromkeys(side for pair in sides.values() for side in pair))
+    )
+    looks: dict[str, Look] = {"total": {"color": TRUTH, "linewidth": 3.2}}
+    for name, (one, *others) in sides.items():
+        two = {"gapcolor": colours[others[0]], **DASHES} if others else {}
+        looks[name] = {"color": colours[one], "linewidth": 2.4, **two}
+    return looks
 
 
-def _name_line_ends(axes: Axes, ends: Mapping[str, float], colours: Mapping[str, str]) -> None:
-    """Write each line's name beside its last point, moved apart where they would overlap."""
+def _name_line_ends(axes: Axes, ends: Mapping[str, float], looks: Mapping[str, Look]) -> None:
+    """Name each line beside its last point, moved where names would overlap."""
     low, high = axes.get_ylim()
     free = -1.0
     for name, value in sorted(ends.items(), key=lambda item: item[1]):
-        height = max((value - low) / (high - low), free)
+        end = (value - low) / (high - low)
+        height = max(end, free)
         free = height + LABEL_GAP
-        weight = "bold" if name == "total" else "normal"
+        outside: Look = {"transform": axes.transAxes, "clip_on": False}
+        axes.plot([1.01, 1.035], [end, height], color=MUTED, linewidth=0.8, **outside)
+        axes.plot([1.04, 1.085], [height, height], **outside, **looks[name])
         axes.annotate(
             f"{name}  {value:.2f}",
-            (1.02, height),
+            (1.1, height),
             xycoords="axes fraction",
             va="center",
-            color=colours[name],
+            color=MUTED if name == BLIND else INK,
             fontsize=10,
-            fontweight=weight,
+            fontweight="bold" if name == "total" else "normal",
             annotation_clip=False,
         )
 
