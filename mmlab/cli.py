@@ -228,6 +228,7 @@ def bench_model(
     words: float = 9.0,
     device: Literal["cpu", "cuda"] = "cpu",
     compile: bool = False,
+    keep_memory: Literal["mmlab", "both", "none"] = "mmlab",
     memory: bool = True,
     out: Path | None = None,
 ) -> None:
@@ -242,6 +243,7 @@ def bench_model(
         words: mean words of a caption of at most 20; 20 leaves no padding to skip.
         device: cuda runs both in bfloat16 autocast.
         compile: run mmlab through torch.compile.
+        keep_memory: who keeps memory between training steps; `mmlab train` does.
         memory: measure the peak memory too, in processes of their own.
         out: also write every figure there as JSON.
     """
@@ -258,6 +260,7 @@ def bench_model(
         words,
         device,
         compiled=compile,
+        kept={"mmlab": ("mmlab",), "both": ("baseline", "mmlab"), "none": ()}[keep_memory],
         memory=memory,
     )
     printed = 0

@@ -105,11 +105,14 @@ def combinatorial_loss(
     batch_size = len(next(iter(embeddings.present.values())))
     if batch_size < 2:
         raise ValueError(f"a contrastive loss needs 2 items or more, found {batch_size}")
+    if kind not in ("softmax", "margin") or not temperature > 0:
+        raise ValueError(f"unknown {kind=}, or {temperature=} is not above 0")
     pairs = {pair_name(pair): pair for pair in disjoint_pairs(list(embeddings.present))}
     known = {n: p for n, p in pairs.items() if all(side in embeddings.raw for side in p)}
-    chosen = (
-        dict.fromkeys(known, 1.0) if weights is None else {n: w for n, w in weights.items() if w}
-    )
+    weights = dict.fromkeys(known, 1.0) if weights is None else weights
+    if wrong := {name: w for name, w in weights.items() if name not in pairs or not w >= 0}:
+        raise ValueError(f"weights are 0 or more, of the pairs {list(pairs)}; found {wrong}")
+    chosen = {name: weight for name, weight in weights.items() if weight}
     if unknown := set(chosen) - set(known):
         raise ValueError(
             f"no embeddings for the loss terms {sorted(unknown)}; there are {list(known)}"
@@ -125,4 +128,6 @@ def combinatorial_loss(
             terms[name] = contrastive_loss(one, other, temperature)
         total = total + weight * terms[name]
         total_weight += weight if items.any() else 0.0
-    return LossTerms(total / max(total_weight, 1e-12), terms)
+    if not terms:  # a zero that keeps the graph
+        total = torch.stack([raw.sum() for raw in embeddings.raw.values()]).sum() * 0
+    return LossTerms(total / (total_weight or 1.0), terms)

@@ -19,6 +19,7 @@ from torch import Tensor
 from mmlab.dataset import ClipDataset
 from mmlab.files import write_atomically
 from mmlab.losses import combinatorial_loss, disjoint_pairs
+from mmlab.memory import kept_memory
 from mmlab.model import FusionModel
 from mmlab.types import Modality, Tokens, pad_tokens
 
@@ -85,12 +86,13 @@ def train(
         model.train()
         torch.manual_seed(config.seed * 100_003 + epoch)  # dropout repeats after a stop
         total: dict[str, float] = {}
-        for step, batch in enumerate(_batches(dataset, config, epoch)):
-            done = (epoch * steps_per_epoch + step) / (config.epochs * steps_per_epoch)
-            for group in optimizer.param_groups:
-                group["lr"] = config.learning_rate * _schedule(done, config.warmup_share)
-            terms = train_step(model, optimizer, batch, config.temperature)
-            total = {name: total.get(name, 0.0) + value for name, value in terms.items()}
+        with kept_memory():
+            for step, batch in enumerate(_batches(dataset, config, epoch)):
+                done = (epoch * steps_per_epoch + step) / (config.epochs * steps_per_epoch)
+                for group in optimizer.param_groups:
+                    group["lr"] = config.learning_rate * _schedule(done, config.warmup_share)
+                terms = train_step(model, optimizer, batch, config.temperature)
+                total = {name: total.get(name, 0.0) + value for name, value in terms.items()}
         history.append({name: value / steps_per_epoch for name, value in total.items()})
         _checkpoint(run_folder, model, optimizer, identity, history)
         if on_epoch:

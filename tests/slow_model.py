@@ -73,6 +73,9 @@ class SlowModel:
         whole = [len(item) for item in items]
         if modality.encoder:
             span = modality.encoder.frames_per_token
+            if not modality.encoder.mask_padding:  # as published: tokens share the frames equally
+                frames = mask.shape[1]
+                span = math.ceil(frames / math.ceil(frames / span))
             whole = [count // span for count in whole]
             if modality.encoder.mask_padding:
                 items = self.encode(name, modality.encoder, items)

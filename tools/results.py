@@ -1,10 +1,12 @@
-"""Write what the sample model reaches into README.md, between its results marks."""
+"""Write into README.md, between marks, what the sample model reaches and what a step costs."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +16,7 @@ from mmlab import sample
 CHECKOUT = Path(__file__).parents[1]
 GALLERIES = ("video", "audio", "video+audio")
 COMMAND = "make results"
+BENCHMARKS = ("docs/bench-paper.json", "docs/bench-sample.json")
 
 
 def retrieval_table(retriever: mmlab.Retriever) -> list[str]:
@@ -68,6 +71,44 @@ def localisation(model: mmlab.FusionModel, dataset: mmlab.ClipDataset) -> list[s
     ]
 
 
+def benchmark_table() -> list[str]:
+    """What `make bench` measured: mmlab against the published way of computing."""
+    lines = []
+    for path in BENCHMARKS:
+        report = json.loads((CHECKOUT / path).read_text())
+        settings, machine, where = (report[k] for k in ("settings", "machine", "environment"))
+        lines += [
+            f"The {settings['name']}'s size, {settings['parameters'] / 1e6:.1f} M parameters, on "
+            f"{where.get('gpu', str(where['threads']) + ' cores')} "
+            f"({where['processor']}, {machine['matmul_flops'] / 1e9:.0f} GFLOP/s in matrix products, "
+            f"{machine['bytes_per_second'] / 1e9:.0f} GB/s), medians of {settings['rounds']} rounds:",
+            "",
+            "| | clips | as published | mmlab | times as fast | at the limit | peak memory |",
+            "|---|---|---|---|---|---|---|",
+            *(f"| {' | '.join(_bench_cells(task))} |" for task in report["tasks"]),
+            "",
+        ]
+    return [*lines, "Measured by `make bench`."]
+
+
+def _bench_cells(task: dict[str, Any]) -> list[str]:
+    sides = task["baseline"], task["mmlab"]
+    seconds = [f"{side['seconds']:.3g} s ({side['peak_fraction']:.0%} of peak)" for side in sides]
+    memory = [f"{side['peak_bytes'] / 1e9:.2f}" for side in sides]
+    ratios = [f"**{task['ratio']:.2f}**", f"{task['limit_ratio']:.2f}"]
+    return [task["name"], str(task["clips"]), *seconds, *ratios, f"{' → '.join(memory)} GB"]
+
+
+def replace_between_marks(text: str, mark: str, lines: list[str]) -> str:
+    """Replace what stands in README.md between <!-- mark: ... --> and <!-- /mark -->."""
+    marks = rf"(<!-- {mark}: [^>]*-->\n).*?(<!-- /{mark} -->)"
+    body = "\n".join(lines) + "\n"
+    text, count = re.subn(marks, lambda m: m[1] + body + m[2], text, flags=re.DOTALL)
+    if not count:
+        raise SystemExit(f"README.md has no {mark} marks")
+    return text
+
+
 def main() -> None:
     """Compute, and replace what stands between the marks."""
     model, dataset = mmlab.open_run()
@@ -80,11 +121,8 @@ def main() -> None:
         f"Computed by `{COMMAND}` from the sample model that `make sample` trains.",
     ]
     text = (CHECKOUT / "README.md").read_text(encoding="utf-8")
-    marks = r"(<!-- results: [^>]*-->\n).*?(<!-- /results -->)"
-    body = "\n".join(lines) + "\n"
-    text, count = re.subn(marks, lambda m: m[1] + body + m[2], text, flags=re.DOTALL)
-    if not count:
-        raise SystemExit("README.md has no results marks")
+    text = replace_between_marks(text, "results", lines)
+    text = replace_between_marks(text, "bench", benchmark_table())
     unfinished = CHECKOUT / "README.md.part"
     unfinished.write_text(text, encoding="utf-8")
     os.replace(unfinished, CHECKOUT / "README.md")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import nullcontext
 
 import torch
 
 from mmlab.bench.machine import resident_bytes
 from mmlab.bench.settings import EMBEDDING, TRAINING, Settings
 from mmlab.bench.variants import baseline_variant, mmlab_variant
+from mmlab.memory import kept_memory
 
 Peaks = dict[str, int | None]
 """For each task the most bytes held, beyond the interpreter and its libraries; None if the
@@ -41,8 +43,10 @@ def _peaks(variant: str, settings: Settings, clips: int, threads: int) -> Peaks:
     with settings.autocast():
         one.embed(inputs)
         embedding = _peak(settings.device, start)
-        for _ in range(2):  # the first ends with Adam's moments, the second begins with them
-            one.step(inputs)
+        kept = kept_memory() if variant in settings.kept else nullcontext()
+        with kept:
+            for _ in range(2):  # the first ends with Adam's moments, the second begins with them
+                one.step(inputs)
     return {EMBEDDING: embedding, TRAINING: _peak(settings.device, start)}
 
 

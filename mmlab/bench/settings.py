@@ -26,6 +26,7 @@ class Settings:
         words: mean words of a caption, see `random_batch`.
         device: "cpu" (float32) or "cuda" (bfloat16 autocast, for both variants).
         compiled: run mmlab through torch.compile.
+        kept: the variants that run in `mmlab.memory.kept_memory`, as `mmlab train` does.
         memory: also measure the peak memory, two more steps of each variant.
         seed: of weights and batches.
     """
@@ -37,6 +38,7 @@ class Settings:
     words: float = 9.0
     device: str = "cpu"
     compiled: bool = False
+    kept: tuple[str, ...] = ("mmlab",)
     memory: bool = True
     seed: int = 0
 

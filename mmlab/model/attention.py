@@ -62,7 +62,8 @@ class SelfAttention(nn.Module):
 
     def _mix(self, qkv: Tensor, sequence: Sequences) -> Tensor:
         readable = sequence.readable[:, None, None]  # (B, 1, 1, L)
-        mixed = F.scaled_dot_product_attention(*qkv, readable)  # (B, heads, L, d)
+        query, key, value = qkv.unbind()  # each (B, heads, L, d)
+        mixed = F.scaled_dot_product_attention(query, key, value, readable)
         mixed = mixed.transpose(1, 2).flatten(2).flatten(0, 1)  # (B L, D)
         return mixed.index_select(0, sequence.real)
 

@@ -6,11 +6,14 @@ halves the frame rate, so six stages turn 64 frames (0.64 s) into one token.
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmlab.model.config import AudioEncoderConfig
+from mmlab.model.frame_norm import FrameNorm
 from mmlab.types import Tokens
 
 
@@ -31,29 +34,17 @@ class TimeConvolution(nn.Module):
 
     def forward(self, sound: Tensor) -> Tensor:
         """(B, C, 1, F) -> (B, C', 1, F / stride)."""
-        kernel = self.weight.shape[2]
-        padding, stride = kernel // 2, self.stride
-        if kernel == 1:  # the frames between are not even looked at
-            sound, stride = sound[..., ::stride], 1
-        if not sound.is_cpu or sound.numel() * kernel > self.weight.numel() * stride:
+        kernel, stride = self.weight.shape[2], self.stride
+        if kernel == 1:
+            frames = sound.squeeze(2).transpose(1, 2)[:, ::stride]  # (B, F / stride, C)
+        elif sound.is_cpu and sound.numel() * kernel <= self.weight.numel() * stride:
+            padded = F.pad(sound.squeeze(2), (kernel // 2, kernel // 2))
+            windows = padded.unfold(2, kernel, stride)  # (B, C, F / stride, kernel)
+            frames = windows.transpose(1, 2).flatten(2)  # (B, F / stride, C kernel)
+        else:
             weight = self.weight[:, :, None].contiguous(memory_format=torch.channels_last)
-            return F.conv2d(sound, weight, stride=(1, stride), padding=(0, padding))
-        windows = F.pad(sound, (padding, padding))[:, :, 0].unfold(2, kernel, stride)
-        columns = windows.transpose(1, 2).flatten(2)  # (B, F / stride, C kernel)
-        frames = F.linear(columns, self.weight.flatten(1))  # (B, F / stride, C')
-        return frames.transpose(1, 2)[:, :, None]
-
-
-class FrameNorm(nn.BatchNorm2d):
-    """Batch norm whose statistics come from real frames only."""
-
-    def forward(self, sound: Tensor, keep: Tensor | None = None) -> Tensor:
-        """(B, C, 1, F), (B, F) bool or None where every frame is real -> (B, C, 1, F)."""
-        if keep is None or not self.training:
-            return super().forward(sound)
-        frames = sound[:, :, 0].transpose(1, 2)  # (B, F, C)
-        normal = super().forward(frames[keep][..., None, None])  # (real frames, C, 1, 1)
-        frames = frames.masked_scatter(keep[..., None], normal)
+            return F.conv2d(sound, weight, stride=(1, stride), padding=(0, kernel // 2))
+        frames = F.linear(frames, self.weight.flatten(1))  # (B, F / stride, C')
         return frames.transpose(1, 2)[:, :, None]
 
 
@@ -76,12 +67,12 @@ class ResidualBlock(nn.Module):
     def forward(self, sound: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """(B, C, 1, F), (B, F) -> (B, C', 1, F'), (B, F'); `keep` is False on padding frames."""
         if keep is not None:
-            keep = keep[:, :: self.stride]
-        hidden = silence(F.relu(self.bn1(self.conv1(sound), keep), inplace=True), keep)
+            keep = any_of(keep, self.stride)
+        hidden = silence(F.relu(self.bn1(self.conv1(sound), keep)), keep)
         hidden = self.bn2(self.conv2(hidden), keep)
         if self.downsample is not None:
             sound = self.downsample[1](self.downsample[0](sound), keep)
-        return silence(F.relu(hidden + sound, inplace=True), keep), keep
+        return silence(F.relu(hidden + sound), keep), keep
 
 
 class AudioEncoder(nn.Module):
@@ -108,12 +99,21 @@ class AudioEncoder(nn.Module):
         """Encode a batch; a token is real if any of its frames is."""
         keep = None if not self.config.mask_padding or frames.mask.all() else frames.mask
         sound = self.conv1(frames.values.transpose(1, 2)[:, :, None])  # (B, C, 1, F)
-        sound = silence(F.relu(self.bn1(sound, keep), inplace=True), keep)
+        sound = silence(F.relu(self.bn1(sound, keep)), keep)
         for block in self.blocks:
             sound, keep = block(sound, keep)
+        mask = any_of(frames.mask, self.span(frames.mask.shape[1]))
+        return Tokens(sound.squeeze(2).transpose(1, 2), mask)  # (B, N, C), (B, N)
+
+    def span(self, frames: int) -> int:
+        """How many frames a token stands for; as published, they share padded sound equally."""
         span = self.config.frames_per_token
-        mask = F.max_pool1d(frames.mask[:, None].float(), span, span, ceil_mode=True)[:, 0] > 0
-        return Tokens(sound[:, :, 0].transpose(1, 2), mask)  # (B, N, C), (B, N)
+        return span if self.config.mask_padding else math.ceil(frames / math.ceil(frames / span))
+
+
+def any_of(mask: Tensor, span: int) -> Tensor:
+    """(B, F) bool -> (B, F / span) bool: whether any of `span` frames is real."""
+    return F.max_pool1d(mask[:, None].float(), span, ceil_mode=True)[:, 0] > 0
 
 
 def silence(sound: Tensor, keep: Tensor | None) -> Tensor:

@@ -32,13 +32,16 @@ def check_batch(
         if modality.name in batch:
             _check_tokens(modality, batch[modality.name])
     sizes = {name: len(tokens.mask) for name, tokens in batch.items()}
-    if len(set(sizes.values())) != 1:
-        raise ValueError(f"every modality needs the same number of items, found {sizes}")
+    if len(set(sizes.values())) != 1 or 0 in sizes.values():
+        raise ValueError(f"every modality needs the same number of items, above 0, found {sizes}")
     anything = torch.stack([tokens.present for tokens in batch.values()]).any(dim=0)
     if not anything.all():
         empty = (~anything).nonzero()[:, 0].tolist()
         raise ValueError(f"items {empty} have no token in any of {list(batch)}; leave them out")
-    asked = combinations or all_combinations([name for name in config.names if name in batch])
+    known = all_combinations([name for name in config.names if name in batch])
+    asked = known if combinations is None else combinations
+    if not asked:
+        raise ValueError(f"no combination is asked for; there are {known}")
     chosen = [parse_combination(names, config.names) for names in asked]
     if len(set(chosen)) != len(chosen):
         raise ValueError(f"a combination is asked for twice: {list(asked)}")

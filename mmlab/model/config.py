@@ -8,13 +8,22 @@ a fourth one is one more entry and nothing else.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
+
+from torch import nn
 
 from mmlab.types import Modality
 
 ProjectionKind = Literal["gated", "linear"]
 Shortening = Literal["clip", "nearest", "max", "average"]
+
+SHARED = "shared"
+"""In place of a modality's name: the transformer or projection of all of them, a class token."""
+
+RESERVED = {SHARED, "masking_token", *dir(nn.ModuleDict())}
+"""What a modality cannot be called: modules are kept under its name."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,9 @@ class AudioEncoderConfig:
                 f"widths names the stem and each of the {len(self.blocks)} stages in blocks, "
                 f"found {len(self.widths)} widths"
             )
+        widths = {f"widths[{number}]": width for number, width in enumerate(self.widths)}
+        blocks = {f"blocks[{number}]": count for number, count in enumerate(self.blocks)}
+        _check_least("encoder", 1, kernel_frames=self.kernel_frames, **widths, **blocks)
         if self.kernel_frames % 2 == 0:
             raise ValueError(f"kernel_frames must be odd, found {self.kernel_frames}")
 
@@ -65,7 +77,7 @@ class ModalityConfig:
     """One modality.
 
     Attributes:
-        name: any word; combinations are written with it.
+        name: a word; combinations are written with it.
         width: of the incoming tokens (with an encoder: of its frames, such as mel bands).
         encoder: turns frames into tokens; None where the tokens come as features.
         max_tokens: an item with more tokens is shortened to this many; also the number of
@@ -81,9 +93,10 @@ class ModalityConfig:
     shorten: Shortening = "nearest"
 
     def __post_init__(self) -> None:
+        if not re.fullmatch(r"\w[\w -]*", self.name) or self.name in RESERVED:
+            raise ValueError(f"a modality's name is a word that torch does not use: {self.name!r}")
         _check_choice(f"{self.name}: shorten", self.shorten, get_args(Shortening))
-        if self.width < 1 or (self.max_tokens is not None and self.max_tokens < 1):
-            raise ValueError(f"{self.name}: width and max_tokens are at least 1, found {self}")
+        _check_least(self.name, 1, width=self.width, max_tokens=self.max_tokens or 1)
 
     @property
     def token_width(self) -> int:
@@ -134,6 +147,11 @@ class ModelConfig:
     def __post_init__(self) -> None:
         if len(set(self.names)) != len(self.names) or not self.names:
             raise ValueError(f"modalities need different names, found {self.names}")
+        sizes = {name: getattr(self, name) for name in ("token_width", "heads", "projection_width")}
+        _check_least("model", 1, **sizes)
+        _check_least("model", 0, depth=self.depth, dropout=self.dropout)
+        if self.token_width * self.mlp_ratio < 1 or self.dropout >= 1:
+            raise ValueError(f"{self.mlp_ratio=} is too small or {self.dropout=} is not below 1")
         if self.token_width % self.heads:
             raise ValueError(f"token_width {self.token_width} is not a multiple of {self.heads=}")
         _check_choice("token_projection", self.token_projection, get_args(ProjectionKind))
@@ -212,12 +230,15 @@ class ModelConfig:
 
     @classmethod
     def from_json(cls, text: str) -> ModelConfig:
-        """Read what `to_json` wrote; ValueError names an unknown or missing field."""
+        """Read what `to_json` wrote.
+
+        A field that is missing has its default; ValueError names one that is unknown.
+        """
         try:
             fields: dict[str, Any] = json.loads(text)
             fields["modalities"] = tuple(_read_modality(entry) for entry in fields["modalities"])
             return cls(**fields)
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"not a model configuration of this version: {error}") from error
 
 
@@ -227,6 +248,12 @@ def _read_modality(fields: dict[str, Any]) -> ModalityConfig:
         return ModalityConfig(**fields)
     lists = {key: tuple(encoder[key]) for key in ("widths", "blocks")}
     return ModalityConfig(**fields, encoder=AudioEncoderConfig(**{**encoder, **lists}))
+
+
+def _check_least(owner: str, least: int, **found: float) -> None:
+    for field, value in found.items():
+        if value < least:
+            raise ValueError(f"{owner}: {field} is at least {least}, found {value}")
 
 
 def _check_choice(field: str, found: str, choices: tuple[str, ...]) -> None:

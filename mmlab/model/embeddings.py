@@ -18,8 +18,8 @@ class Embeddings:
 
     Attributes:
         raw: (B, P) for each combination, as the last projection leaves it: of a single modality
-            of any length, of several the mean of their unit vectors; a zero row where an item
-            has none of the combination's modalities.
+            of any length, of several the mean of their unit vectors. Where an item has none of
+            the combination's modalities, a zero row or what the masking tokens give.
         present: (B,) bool for each modality of the batch: which items have it.
     """
 

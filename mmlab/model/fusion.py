@@ -10,12 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmlab.model.attention import TransformerBlock
-from mmlab.model.config import ModelConfig
+from mmlab.model.config import SHARED, ModelConfig
 from mmlab.model.packing import PackedTokens, Pooling, Sequences, renumber
 from mmlab.types import Combination, Modality
-
-SHARED = "shared"
-"""The part that a class token is: it belongs to no modality."""
 
 Parts = dict[str, Tensor]
 """For each modality of a combination (or for its class token) the (B, D) it is pooled to."""
@@ -53,6 +50,9 @@ class FusionTransformer(nn.Module):
     ) -> list[Parts]:
         """Fuse each combination."""
         rows, sequences = self.arrange(tokens, combinations)
+        if not len(rows):  # nobody has any of it
+            groups = sum(sequence.group_count for sequence in sequences)
+            return self._parts(rows.new_zeros(groups, rows.shape[1]), sequences, combinations)
         pooling = Pooling.over(sequences)
         for block in self.blocks[:-1]:
             rows, sequences = block(rows, sequences), renumber(sequences)
@@ -74,10 +74,7 @@ class FusionTransformer(nn.Module):
         moved = {name: replace(p, slots=p.slots + starts[name]) for name, p in tokens.items()}
         if self.class_token is not None:
             rows.append(self.class_token[None])
-        every = torch.cat(rows)
-        if not len(every):  # nobody has anything: padding still needs a row to point at
-            every = every.new_zeros(1, every.shape[1])
-        return every, [
+        return torch.cat(rows), [
             self._sequences([moved[name] for name in names], class_row=start)
             for names in combinations
         ]
@@ -99,7 +96,7 @@ class FusionTransformer(nn.Module):
         self, pooled: Tensor, sequences: Sequence[Sequences], combinations: Sequence[Combination]
     ) -> list[Parts]:
         """Cut the pooled rows (G, D) into each combination's parts (B, D)."""
-        counts = [len(sequence.mask) * sequence.part_count for sequence in sequences]
+        counts = [sequence.group_count for sequence in sequences]
         result = []
         for names, sequence, rows in zip(
             combinations, sequences, pooled.split(counts), strict=True

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmlab.model.config import ModelConfig, ProjectionKind
-from mmlab.model.fusion import SHARED, Parts
+from mmlab.model.config import SHARED, ModelConfig, ProjectionKind
+from mmlab.model.fusion import Parts
 from mmlab.types import Combination, Modality
 
 
@@ -103,8 +103,9 @@ class EmbeddingProjections(nn.ModuleDict):
             weights = torch.ones(len(parts), len(anything), 1, device=anything.device)
         else:
             there = [present.get(name, anything) for name in parts]
-            weights = torch.stack(there)[..., None].float()  # (parts, B, 1)
+            weights = torch.stack(there)[..., None]  # (parts, B, 1)
         vectors = torch.stack(list(parts.values()))  # (parts, B, P)
+        weights = weights.to(vectors.dtype)
         if len(parts) == 1:
             return (vectors * weights)[0]
         units = F.normalize(vectors, dim=-1) * weights

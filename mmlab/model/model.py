@@ -12,14 +12,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from mmlab.model.attention import Attention, TransformerBlock
 from mmlab.model.audio_encoder import AudioEncoder
 from mmlab.model.checks import check_batch
-from mmlab.model.config import ModelConfig
+from mmlab.model.config import SHARED, ModelConfig
 from mmlab.model.embeddings import Embeddings
-from mmlab.model.fusion import SHARED, FusionTransformer, Parts
+from mmlab.model.fusion import FusionTransformer, Parts
 from mmlab.model.heads import EmbeddingProjections, TokenProjection
 from mmlab.model.packing import PackedTokens, pack, renumber
 from mmlab.model.shortening import shorten
@@ -110,6 +111,8 @@ class FusionModel(nn.Module):
         if self.config.transformer_per_modality and len(names) > 1:
             raise ValueError(f"{names} never look at each other: transformer_per_modality is set")
         check_batch(batch, self.config, [names])
+        if not any(batch[name].mask.any() for name in names):
+            raise ValueError(f"no item has any of {names}, so nothing looks at anything")
         tokens = {name: self._tokens(name, batch[name]) for name in names}
         transformer = self._transformer(names[0])
         rows, sequences = transformer.arrange(tokens, [names])
@@ -128,14 +131,17 @@ class FusionModel(nn.Module):
     def _tokens(self, name: Modality, tokens: Tokens) -> PackedTokens:
         """Encode, shorten, pack and project one modality's tokens."""
         modality = self.config.modalities[self.config.names.index(name)]
-        values = tokens.values.float()  # sums of float16 features overflow
-        if not tokens.mask.all():  # what stands in the padding is nobody's business
-            values = values.masked_fill(~tokens.mask[..., None], 0)
-        tokens = Tokens(values, tokens.mask)
-        whole = tokens.mask.sum(dim=1)
+        values, mask = tokens.values, tokens.mask
+        if not mask.shape[1]:  # no column: nobody has it
+            values, mask = F.pad(values, (0, 0, 0, 1)), F.pad(mask, (0, 1))
+        values = values.to(next(self.parameters()).dtype)  # sums of float16 features overflow
+        if not mask.all():  # what stands in the padding is nobody's business
+            values = values.masked_fill(~mask[..., None], 0)
+        tokens, whole = Tokens(values, mask), mask.sum(dim=1)
         if modality.encoder:
-            tokens = self.encoders[name](tokens)
-            whole = whole // modality.encoder.frames_per_token
+            encoder = self.encoders[name]
+            assert isinstance(encoder, AudioEncoder)  # a ModuleDict forgets its type
+            tokens, whole = encoder(tokens), whole // encoder.span(mask.shape[1])
         if modality.max_tokens:
             tokens = shorten(tokens, whole, modality.max_tokens, modality.shorten)
         packed = pack(tokens)
@@ -184,9 +190,10 @@ class FusionModel(nn.Module):
 
 @contextmanager
 def _eval_mode(model: FusionModel) -> Iterator[None]:
-    training = model.training
+    modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
         yield
     finally:
-        model.train(training)
+        for module, training in modes.items():
+            module.training = training

@@ -32,9 +32,9 @@ class PackedTokens:
 
     @property
     def positions(self) -> Tensor:
-        """(T,) long: the place of each row in its item, from 0."""
+        """(T,) long: the place of each row among its item's tokens, from 0."""
         places = torch.zeros(len(self.rows), dtype=torch.long, device=self.mask.device)
-        places[self.slots[self.mask]] = self.mask.nonzero()[:, 1]
+        places[self.slots[self.mask]] = (self.mask.cumsum(dim=1) - 1)[self.mask]
         return places
 
 
@@ -83,6 +83,11 @@ class Sequences:
         return int(self.parts.max()) + 1
 
     @property
+    def group_count(self) -> int:
+        """Means that the sequences are pooled to: every part of every item."""
+        return len(self.mask) * self.part_count
+
+    @property
     def readable(self) -> Tensor:
         """(B, L) bool: what attention may read.
 
@@ -119,18 +124,19 @@ class Pooling:
     @classmethod
     def over(cls, sequences: Sequence[Sequences]) -> Pooling:
         """One group for each sequence's item and part, in that order."""
-        count = sum(len(sequence.mask) * sequence.part_count for sequence in sequences)
+        count = sum(sequence.group_count for sequence in sequences)
         start, groups = 0, []
         for sequence in sequences:
             items = torch.arange(len(sequence.mask), device=sequence.mask.device)
             group = start + items[:, None] * sequence.part_count + sequence.parts  # (B, L)
             group = group.where(sequence.parts >= 0, count)
             groups.append(group.flatten()[sequence.real])
-            start += len(sequence.mask) * sequence.part_count
+            start += sequence.group_count
         every = torch.cat(groups)
         return cls(every, torch.bincount(every, minlength=count + 1))
 
     def mean(self, rows: Tensor) -> Tensor:
         """(R, D) -> (G, D); zeros where a group has no row."""
+        rows = rows.to(torch.promote_types(rows.dtype, torch.float32))  # sums need its range
         total = rows.new_zeros(len(self.counts), rows.shape[1]).index_add(0, self.group, rows)
         return (total / self.counts.clamp(min=1)[:, None])[:-1]

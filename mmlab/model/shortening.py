@@ -26,22 +26,29 @@ def shorten(tokens: Tokens, whole: Tensor, max_tokens: int, how: Shortening) -> 
     """Bring every item down to at most `max_tokens`.
 
     Args:
-        tokens: (B, N, D); an item's real tokens come first.
+        tokens: (B, N, D).
         whole: (B,) long, how many of an item's tokens are covered in full; only these are
             resampled, as published.
         max_tokens: n.
         how: see `ModalityConfig`.
 
     Returns:
-        (B, n, D), or the same tokens if N is no more than n.
+        (B, n, D) with an item's real tokens first, or the same tokens if N is no more than n.
     """
     if tokens.mask.shape[1] <= max_tokens:
         return tokens
-    values, mask = tokens.values[:, :max_tokens], tokens.mask[:, :max_tokens]
-    if how == "clip":
-        return Tokens(values, mask)
     items = [
-        RESAMPLE[how](item[:count].T[None], max_tokens)[0].T if count > max_tokens else first
-        for item, first, count in zip(tokens.values, values, whole.tolist(), strict=True)
+        _shorten(item[mask], count, max_tokens, how)
+        for item, mask, count in zip(tokens.values, tokens.mask, whole.tolist(), strict=True)
     ]
-    return Tokens(torch.stack(items), mask)
+    lengths = torch.tensor([len(item) for item in items], device=tokens.mask.device)
+    values = [F.pad(item, (0, 0, 0, max_tokens - len(item))) for item in items]
+    columns = torch.arange(max_tokens, device=lengths.device)
+    return Tokens(torch.stack(values), columns < lengths[:, None])
+
+
+def _shorten(item: Tensor, whole: int, max_tokens: int, how: Shortening) -> Tensor:
+    """One item's real tokens, (N, D) -> (n or fewer, D)."""
+    if how == "clip" or whole <= max_tokens:
+        return item[:max_tokens]
+    return RESAMPLE[how](item[:whole].T[None], max_tokens)[0].T

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from mmlab.model.config import ModalityConfig, ModelConfig
-from mmlab.model.fusion import SHARED
+from mmlab.model.config import SHARED, ModalityConfig, ModelConfig
 from mmlab.model.model import FusionModel
 from mmlab.types import Modality
 
