@@ -96,7 +96,12 @@ class ModalityConfig:
         if not re.fullmatch(r"\w[\w -]*", self.name) or self.name in RESERVED:
             raise ValueError(f"a modality's name is a word that torch does not use: {self.name!r}")
         _check_choice(f"{self.name}: shorten", self.shorten, get_args(Shortening))
-        _check_least(self.name, 1, width=self.width, max_tokens=self.max_tokens or 1)
+        _check_least(
+            self.name,
+            1,
+            width=self.width,
+            max_tokens=1 if self.max_tokens is None else self.max_tokens,
+        )
 
     @property
     def token_width(self) -> int:
