@@ -1,7 +1,8 @@
 """mmlab: multi-modal video retrieval, from raw media to an interactive map and search box.
 
 Read in this order: media -> features -> dataset -> types -> model -> losses -> training ->
-evaluation -> retrieval -> views.
+evaluation -> retrieval -> views. Beside that road: published and verify (the authors' files and
+numbers), bench (what a step costs).
 
 Shape letters used everywhere: B batch, N tokens, D model width, P projection width,
 Q queries, K candidates, F audio frames (10 ms), T seconds of a long video.

@@ -84,8 +84,13 @@ def test_torch_is_the_first_pin():
 
 @pytest.mark.parametrize(
     ("folder", "declared"),
-    [("mmlab", RANGES), ("tests", RANGES | DEVELOPER), ("tools", RANGES | DEVELOPER)],
-    ids=["mmlab", "tests", "tools"],
+    [
+        ("mmlab", RANGES),
+        ("benchmarks", RANGES),
+        ("tests", RANGES | DEVELOPER),
+        ("tools", RANGES | DEVELOPER),
+    ],
+    ids=["mmlab", "benchmarks", "tests", "tools"],
 )
 def test_every_imported_package_is_declared(folder, declared):
     distributions = packages_distributions()
@@ -97,7 +102,7 @@ def test_every_imported_package_is_declared(folder, declared):
     assert not undeclared, "add the package to pyproject.toml, requirements.txt, environment.yml"
 
 
-@pytest.mark.parametrize("folder", ["mmlab", "tests", "tools"])
+@pytest.mark.parametrize("folder", ["mmlab", "benchmarks", "tests", "tools"])
 def test_nothing_needs_torchvision_or_torchaudio(folder):
     assert not {"torchvision", "torchaudio"} & set(imported_packages(folder))
 

@@ -78,10 +78,11 @@ def benchmark_table() -> list[str]:
         report = json.loads((CHECKOUT / path).read_text())
         settings, machine, where = (report[k] for k in ("settings", "machine", "environment"))
         lines += [
-            f"The {settings['name']}'s size, {settings['parameters'] / 1e6:.1f} M parameters, on "
-            f"{where.get('gpu', str(where['threads']) + ' cores')} "
-            f"({where['processor']}, {machine['matmul_flops'] / 1e9:.0f} GFLOP/s in matrix products, "
-            f"{machine['bytes_per_second'] / 1e9:.0f} GB/s), medians of {settings['rounds']} rounds:",
+            f"The {settings['name']}'s size, {settings['parameters'] / 1e6:.1f} M parameters, "
+            f"medians of {settings['rounds']} rounds on "
+            f"{where.get('gpu', str(where['threads']) + ' cores')} ({where['processor']}, "
+            f"{machine['matmul_flops'] / 1e9:.0f} GFLOP/s in matrix products, "
+            f"{machine['bytes_per_second'] / 1e9:.0f} GB/s):",
             "",
             "| | clips | as published | mmlab | times as fast | at the limit | peak memory |",
             "|---|---|---|---|---|---|---|",
