@@ -6,6 +6,7 @@ pulled together and pushed away from those of the other clips of the batch.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations as pairs_of
@@ -110,7 +111,9 @@ def combinatorial_loss(
     pairs = {pair_name(pair): pair for pair in disjoint_pairs(list(embeddings.present))}
     known = {n: p for n, p in pairs.items() if all(side in embeddings.raw for side in p)}
     weights = dict.fromkeys(known, 1.0) if weights is None else weights
-    if wrong := {name: w for name, w in weights.items() if name not in pairs or not w >= 0}:
+    if wrong := {
+        name: w for name, w in weights.items() if name not in pairs or not 0 <= w < math.inf
+    }:
         raise ValueError(f"weights are 0 or more, of the pairs {list(pairs)}; found {wrong}")
     chosen = {name: weight for name, weight in weights.items() if weight}
     if unknown := set(chosen) - set(known):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -78,7 +79,7 @@ def verify(path: Path) -> Verdict:
     """Compare the model with one file; a malformed file is a verdict that says what is wrong."""
     try:
         return _compare(ReferenceCase.read(path))
-    except (ValueError, TypeError, OSError, RuntimeError) as error:
+    except (ValueError, TypeError, LookupError, ArithmeticError, OSError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         return Verdict(str(path), error=reason if str(path) in reason else f"{path}: {reason}")
 
@@ -142,10 +143,14 @@ def _loss(case: ReferenceCase, embeddings: Embeddings) -> LossTerms:
     weights = {
         pair_name(_pair(case, term)): case.number("loss", f"{term}_weight") for term in _terms(case)
     }
-    temperature = case.number("loss", "temperature")
-    return combinatorial_loss(
-        embeddings, temperature=temperature, weights=weights, kind=kinds[kind]
+    ask = partial(
+        combinatorial_loss,
+        embeddings,
+        temperature=case.number("loss", "temperature"),
+        kind=kinds[kind],
     )
+    # A term of weight 0 is compared too, so the terms are asked for by themselves.
+    return LossTerms(ask(weights=weights).total, ask(weights=dict.fromkeys(weights, 1.0)).terms)
 
 
 def _output_errors(case: ReferenceCase, embeddings: Embeddings) -> dict[str, float]:

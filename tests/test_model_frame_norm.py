@@ -4,7 +4,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from mmlab.losses import combinatorial_loss
+from mmlab.model import FusionModel, ModelConfig
 from mmlab.model.frame_norm import FrameNorm
+from mmlab.types import pad_tokens
 
 
 def channels_last(items: int, channels: int, frames: int) -> torch.Tensor:
@@ -56,3 +59,17 @@ def test_frames_in_the_padding_do_not_count(frames):
     kept = keep[:, None, None].expand_as(found)
     torch.testing.assert_close(found[kept], expected[kept])
     torch.testing.assert_close(one.running_var, other.running_var)
+
+
+def test_training_in_bfloat16_with_sounds_of_several_lengths():
+    config = ModelConfig.sample(video_width=6, text_width=5)
+    batch = {
+        "text": pad_tokens([torch.randn(n, 5) for n in (3, 1, 2)], 5),
+        "audio": pad_tokens([torch.randn(n, 40) for n in (300, 200, 64)], 40),
+    }
+    model = FusionModel(config).train()
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = combinatorial_loss(model(batch)).total
+    loss.backward()
+    assert loss.isfinite()
+    assert model.encoders["audio"].conv1.weight.grad.isfinite().all()

@@ -28,6 +28,10 @@ def check_batch(
     """
     if unknown := set(batch) - set(config.names):
         raise ValueError(f"unknown modality {sorted(unknown)}, the model has {config.names}")
+    if wrong := {
+        name: type(one).__name__ for name, one in batch.items() if type(one) is not Tokens
+    }:
+        raise ValueError(f"every modality's tokens are mmlab.types.Tokens, found {wrong}")
     for modality in config.modalities:
         if modality.name in batch:
             _check_tokens(modality, batch[modality.name])
@@ -52,6 +56,8 @@ def check_batch(
 
 def _check_tokens(modality: ModalityConfig, tokens: Tokens) -> None:
     name, values, mask = modality.name, tokens.values, tokens.mask
+    if not values.is_floating_point():
+        raise ValueError(f"{name}: values must be floats, found {values.dtype}")
     if mask.dtype != torch.bool:
         raise ValueError(f"{name}: the mask must be bool, found {mask.dtype}")
     if values.ndim != 3 or values.shape[:2] != mask.shape:
@@ -59,5 +65,11 @@ def _check_tokens(modality: ModalityConfig, tokens: Tokens) -> None:
         raise ValueError(f"{name}: values (B, N, D) and mask (B, N) must agree, found {found}")
     if values.shape[2] != modality.width:
         raise ValueError(f"{name} has width {values.shape[2]}, expected {modality.width}")
-    if not values.sum().isfinite() and not values[mask].isfinite().all():  # the first is cheap
-        raise ValueError(f"{name} holds NaN or infinite features")
+    if not values.float().sum().isfinite():  # cheap; but large numbers and padding may do it too
+        broken = (~values.float().isfinite()).any(dim=2) & mask  # (B, N)
+        if broken.any():
+            places = broken.nonzero()[:3].tolist()
+            raise ValueError(
+                f"{name} holds NaN or infinite features, expected finite ones of float32: found "
+                f"{int(broken.sum())} such tokens, first (item, token) {places}"
+            )

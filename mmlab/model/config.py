@@ -22,7 +22,7 @@ Shortening = Literal["clip", "nearest", "max", "average"]
 SHARED = "shared"
 """In place of a modality's name: the transformer or projection of all of them, a class token."""
 
-RESERVED = {SHARED, "masking_token", *dir(nn.ModuleDict())}
+RESERVED = {SHARED, "masking_token", *dir(nn.ModuleDict()), *dir(nn.ParameterDict())}
 """What a modality cannot be called: modules are kept under its name."""
 
 
@@ -93,7 +93,7 @@ class ModalityConfig:
     shorten: Shortening = "nearest"
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"\w[\w -]*", self.name) or self.name in RESERVED:
+        if not re.fullmatch(r"\w([\w -]*\w)?", self.name) or self.name in RESERVED:
             raise ValueError(f"a modality's name is a word that torch does not use: {self.name!r}")
         _check_choice(f"{self.name}: shorten", self.shorten, get_args(Shortening))
         _check_least(
@@ -154,11 +154,16 @@ class ModelConfig:
             raise ValueError(f"modalities need different names, found {self.names}")
         sizes = {name: getattr(self, name) for name in ("token_width", "heads", "projection_width")}
         _check_least("model", 1, **sizes)
-        _check_least("model", 0, depth=self.depth, dropout=self.dropout)
-        if self.token_width * self.mlp_ratio < 1 or self.dropout >= 1:
-            raise ValueError(f"{self.mlp_ratio=} is too small or {self.dropout=} is not below 1")
+        _check_least("model", 0, depth=self.depth)
+        if not self.token_width * self.mlp_ratio >= 1 or not 0 <= self.dropout < 1:
+            raise ValueError(
+                f"mlp_ratio gives at least 1 hidden value, dropout is 0 or more and below 1; "
+                f"found {self.mlp_ratio} and {self.dropout}"
+            )
         if self.token_width % self.heads:
-            raise ValueError(f"token_width {self.token_width} is not a multiple of {self.heads=}")
+            raise ValueError(
+                f"token_width {self.token_width} is not a multiple of heads {self.heads}"
+            )
         _check_choice("token_projection", self.token_projection, get_args(ProjectionKind))
         _check_choice("projection", self.projection, get_args(ProjectionKind))
         if self.class_token and not self.shared_projection:
@@ -243,7 +248,7 @@ class ModelConfig:
             fields: dict[str, Any] = json.loads(text)
             fields["modalities"] = tuple(_read_modality(entry) for entry in fields["modalities"])
             return cls(**fields)
-        except (TypeError, KeyError, AttributeError) as error:
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
             raise ValueError(f"not a model configuration of this version: {error}") from error
 
 
@@ -255,10 +260,10 @@ def _read_modality(fields: dict[str, Any]) -> ModalityConfig:
     return ModalityConfig(**fields, encoder=AudioEncoderConfig(**{**encoder, **lists}))
 
 
-def _check_least(owner: str, least: int, **found: float) -> None:
+def _check_least(owner: str, least: int, **found: int) -> None:
     for field, value in found.items():
-        if value < least:
-            raise ValueError(f"{owner}: {field} is at least {least}, found {value}")
+        if not isinstance(value, int) or value < least:
+            raise ValueError(f"{owner}: {field} is a whole number from {least}, found {value}")
 
 
 def _check_choice(field: str, found: str, choices: tuple[str, ...]) -> None:

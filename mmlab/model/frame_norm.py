@@ -21,6 +21,7 @@ class FrameNorm(nn.BatchNorm2d):
         if not self.training:
             return super().forward(sound)
         frames = sound.squeeze(2).transpose(1, 2)  # (B, F, C)
+        frames = frames.to(self.weight.dtype)  # statistics of bfloat16 would be too coarse
         real = frames.flatten(0, 1) if keep is None else frames[keep]  # (R, C)
         if len(real) < 2:  # no statistics
             return F.batch_norm(

@@ -15,6 +15,7 @@ from mmlab.model.config import ModelConfig
 
 def save_model(folder: Path, config: ModelConfig, state: Mapping[str, Tensor]) -> None:
     """Write both files, each atomically."""
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: value.contiguous() for name, value in state.items()}
     write_atomically(folder / "config.json", config.to_json().encode())
@@ -48,7 +49,10 @@ def fit_state(model: nn.Module, state: Mapping[str, Tensor], *, origin: str) -> 
     """
     for name, own in model.state_dict().items():
         if name not in state:
-            raise ValueError(f"{origin} does not fit its configuration: it has no {name}")
+            raise ValueError(
+                f"{origin} does not fit its configuration: it has no {name}, "
+                f"expected {tuple(own.shape)}"
+            )
         if state[name].shape != own.shape:
             raise ValueError(
                 f"{origin} does not fit its configuration: {name} is "
