@@ -68,11 +68,11 @@ class ResidualBlock(nn.Module):
         """(B, C, 1, F), (B, F) -> (B, C', 1, F'), (B, F'); `keep` is False on padding frames."""
         if keep is not None:
             keep = any_of(keep, self.stride)
-        hidden = silence(F.relu(self.bn1(self.conv1(sound), keep)), keep)
+        hidden = F.relu(self.bn1(self.conv1(sound), keep))
         hidden = self.bn2(self.conv2(hidden), keep)
         if self.downsample is not None:
             sound = self.downsample[1](self.downsample[0](sound), keep)
-        return silence(F.relu(hidden + sound), keep), keep
+        return F.relu(hidden + sound), keep
 
 
 class AudioEncoder(nn.Module):
@@ -99,7 +99,7 @@ class AudioEncoder(nn.Module):
         """Encode a batch; a token is real if any of its frames is."""
         keep = None if not self.config.mask_padding or frames.mask.all() else frames.mask
         sound = self.conv1(frames.values.transpose(1, 2)[:, :, None])  # (B, C, 1, F)
-        sound = silence(F.relu(self.bn1(sound, keep)), keep)
+        sound = F.relu(self.bn1(sound, keep))
         for block in self.blocks:
             sound, keep = block(sound, keep)
         mask = any_of(frames.mask, self.span(frames.mask.shape[1]))
@@ -114,8 +114,3 @@ class AudioEncoder(nn.Module):
 def any_of(mask: Tensor, span: int) -> Tensor:
     """(B, F) bool -> (B, F / span) bool: whether any of `span` frames is real."""
     return F.max_pool1d(mask[:, None].float(), span, ceil_mode=True)[:, 0] > 0
-
-
-def silence(sound: Tensor, keep: Tensor | None) -> Tensor:
-    """(B, C, 1, F) with zeros in the padding, so that the next convolution reads none of it."""
-    return sound if keep is None else sound * keep[:, None, None]

@@ -17,23 +17,26 @@ class FrameNorm(nn.BatchNorm2d):
     """
 
     def forward(self, sound: Tensor, keep: Tensor | None = None) -> Tensor:
-        """(B, C, 1, F), (B, F) bool or None where every frame is real -> (B, C, 1, F)."""
+        """(B, C, 1, F), (B, F) bool or None where every frame is real -> (B, C, 1, F).
+
+        The padding comes out as zeros, so that the next convolution reads none of it.
+        """
         if not self.training:
-            return super().forward(sound)
+            normal = super().forward(sound)
+            return normal if keep is None else normal * keep[:, None, None]
         frames = sound.squeeze(2).transpose(1, 2)  # (B, F, C)
-        frames = frames.to(self.weight.dtype)  # statistics of bfloat16 would be too coarse
-        real = frames.flatten(0, 1) if keep is None else frames[keep]  # (R, C)
+        flat = frames.flatten(0, 1).to(self.weight.dtype)  # bfloat16 would be too coarse
+        places = None if keep is None else keep.flatten().nonzero()[:, 0]  # (R,)
+        real = flat if places is None else flat.index_select(0, places)  # (R, C)
         if len(real) < 2:  # no statistics
-            return F.batch_norm(
-                sound, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
-            )
+            statistics = self.running_mean, self.running_var
+            normal = F.batch_norm(sound, *statistics, self.weight, self.bias, eps=self.eps)
+            return normal if keep is None else normal * keep[:, None, None]
         normal, mean, variance = _Normalise.apply(real, self.weight, self.bias, self.eps)
         self._note(mean, variance * len(real) / (len(real) - 1))
-        if keep is None:
-            frames = normal.view_as(frames)
-        else:
-            frames = frames.masked_scatter(keep[..., None], normal)
-        return frames.transpose(1, 2)[:, :, None]
+        if places is not None:
+            normal = torch.zeros_like(flat).index_copy(0, places, normal)
+        return normal.view_as(frames).transpose(1, 2)[:, :, None]
 
     def _note(self, mean: Tensor, variance: Tensor) -> None:
         """Let the running statistics, which are used after training, follow."""
