@@ -127,6 +127,7 @@ def _arrays(path: Path) -> Iterator[tuple[str, np.ndarray]]:
         with np.load(path, allow_pickle=False) as file:
             for name in file.files:
                 yield name, file[name]
+    # zipfile says NotImplementedError of a compression that it does not know.
     except (ValueError, EOFError, MemoryError, NotImplementedError, *BROKEN_ZIP) as error:
         raise ValueError(f"{path}: {name} cannot be read ({error})") from error
 
