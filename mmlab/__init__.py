@@ -8,7 +8,6 @@ Shape letters used everywhere: B batch, N tokens, D model width, P projection wi
 Q queries, K candidates, F audio frames (10 ms), T seconds of a long video.
 """
 
-from mmlab.benchmarks import read_crosstask
 from mmlab.dataset import ClipDataset
 from mmlab.evaluation import (
     bootstrap_interval,
@@ -26,6 +25,7 @@ from mmlab.ingest import ingest
 from mmlab.losses import combinatorial_loss, contrastive_loss
 from mmlab.model import FusionModel, ModelConfig
 from mmlab.paths import data_folder
+from mmlab.readers.crosstask import read_crosstask
 from mmlab.retrieval import Retriever
 from mmlab.runs import open_run, sample_run, train_run
 from mmlab.training import TrainConfig, read_metrics, train

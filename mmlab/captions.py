@@ -1,101 +1,104 @@
-"""Which clips a dataset has: from a captions file, or cut at a fixed length."""
+"""Which clips a dataset has: matched from captions to media, or cut at a fixed length."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+import unicodedata
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
 
 import numpy as np
 import pandas as pd
 
-REQUIRED_COLUMNS = ("video", "start_seconds", "end_seconds", "text")
-NO_SPLIT = "all"
-"""The split of clips whose captions name none."""
+from mmlab.readers.captions import NO_SPLIT, caption_problems
 
 SHORTEST_REST_SECONDS = 1.0
 
 
-def read_captions(path: Path) -> pd.DataFrame:
-    """Read captions.csv: one row per clip, further columns are kept as they are.
-
-    Raises:
-        ValueError: not a csv in UTF-8, or a column is missing.
-        FileNotFoundError: no such file.
-    """
-    try:
-        table = pd.read_csv(
-            path,
-            dtype={"video": str, "text": str},
-            keep_default_na=False,  # "NA" and "None" are words
-            na_values=[""],
-            encoding="utf-8-sig",
-        )
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: is not UTF-8 ({error}); save it as UTF-8") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise ValueError(f"{path}: is not a csv table ({error}); see {_columns()}") from None
-    missing = [column for column in REQUIRED_COLUMNS if column not in table]
-    if missing:
-        raise ValueError(
-            f"{path}: column {', '.join(repr(column) for column in missing)} is missing "
-            f"(found {', '.join(map(repr, table.columns))}); add it, a captions file has the "
-            f"columns {_columns()}"
-        )
-    table["text"] = table["text"].fillna("")
-    table["split"] = table["split"].fillna(NO_SPLIT) if "split" in table else NO_SPLIT
-    for column in ("start_seconds", "end_seconds"):
-        table[column] = pd.to_numeric(table[column], errors="coerce")
-    return table
-
-
-def _columns() -> str:
-    return ",".join(REQUIRED_COLUMNS) + " (split and any others are optional)"
-
-
 def clips_of_captions(
-    captions: pd.DataFrame, durations: dict[str, float]
+    captions: pd.DataFrame, durations: Mapping[str, float]
 ) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
     """Match captions to the media that were read.
 
     Args:
-        captions: what `read_captions` gives; "video" is a path inside the media folder, with
-            or without its ending.
+        captions: the table of `mmlab.readers.captions.Captions`. "video" is a path inside the
+            media folder or the last part of one, such as a published id, with or without its
+            ending; where several fit, the most exact one is meant. An end of infinity is the
+            medium's.
         durations: seconds of each media_id.
 
     Returns:
-        The clips, with media_id first and ordered by file and time, and (media_path, reason)
-        of the captions that cannot be used.
+        The clips, with media_id in place of video, ordered by file and time, cut where they go
+        beyond the medium's end; and (video, reason) of the captions that cannot be used. A video
+        that is not there is listed once, not for each of its captions.
     """
-    by_name = {str(PurePosixPath(media_id).with_suffix("")): media_id for media_id in durations}
-    by_name |= {media_id: media_id for media_id in durations}
-    names = captions["video"].fillna("").str.replace("\\", "/").str.removeprefix("./")
+    captions = captions.astype({"start_seconds": float, "end_seconds": float})
+    names = captions["video"].fillna("").map(_plain)
+    matches = _Matches(durations)
+    found = {name: matches.find(name) for name in names.unique()}
     clips = captions.drop(columns="video")
-    clips.insert(0, "media_id", names.map(by_name))
-    length = clips["media_id"].map(durations)
-    start, end = clips["start_seconds"], clips["end_seconds"]
-    problems = np.select(
-        [
-            clips["media_id"].isna(),
-            start.isna() | end.isna() | np.isinf(start) | np.isinf(end),
-            (start < 0) | (end <= start),
-            start >= length,
-        ],
-        ["named by a caption but not read", "time is not a number", "empty time", "behind the end"],
-        default="",
-    )
-    clips["end_seconds"] = np.minimum(end, length)
-    bad = [
-        (name, f"captions line {row + 2}: {problem} ({begin} to {stop} s)")
-        for row, (name, problem, begin, stop) in enumerate(
-            zip(names, problems, start, end, strict=True)
-        )
-        if problem
+    clips.insert(0, "media_id", names.map({name: media for name, (media, _) in found.items()}))
+    length = clips["media_id"].map(durations).astype(float)
+    matched = clips["media_id"].notna().to_numpy(bool)
+    problems = caption_problems(captions)
+    behind = matched & (problems == "") & (clips["start_seconds"] >= length).to_numpy(bool)
+    problems[behind] = "starts behind the end"
+    skipped = _unmatched(names[~matched], found)
+    skipped += [
+        (names.iloc[row], f"caption from {begin:g} to {end:g} s: {problems[row]}")
+        for row in np.flatnonzero(matched & (problems != ""))
+        for begin, end in [captions[["start_seconds", "end_seconds"]].iloc[row]]
     ]
-    good = clips[problems == ""].sort_values(["media_id", "start_seconds"], kind="stable")
-    return good.reset_index(drop=True), bad
+    clips["end_seconds"] = np.minimum(clips["end_seconds"], length)
+    good = clips[matched & (problems == "")]
+    good = good.sort_values(["media_id", "start_seconds"], kind="stable")
+    return good.reset_index(drop=True), skipped
 
 
-def fixed_clips(durations: dict[str, float], clip_seconds: float) -> pd.DataFrame:
+class _Matches:
+    """Finds media by their paths, or by the ends of these."""
+
+    def __init__(self, media_ids: Iterable[str]) -> None:
+        self.exact: dict[str, list[str]] = {}
+        self.without_ending: dict[str, list[str]] = {}
+        self.last_parts: dict[str, list[str]] = {}
+        for media_id in media_ids:
+            path = PurePosixPath(_plain(media_id))
+            bare = path.with_suffix("") if path.name else path
+            self.exact.setdefault(str(path), []).append(media_id)
+            self.without_ending.setdefault(str(bare), []).append(media_id)
+            for parts in (path.parts, bare.parts):
+                for first in range(1, len(parts)):
+                    last = "/".join(parts[first:])
+                    self.last_parts.setdefault(last, []).append(media_id)
+
+    def find(self, name: str) -> tuple[str | None, str]:
+        """The media_id meant by a name, or None and why there is none."""
+        for known in (self.exact, self.without_ending, self.last_parts):
+            media = list(dict.fromkeys(known.get(name, ())))
+            if len(media) == 1:
+                return media[0], ""
+            if media:
+                some = " and ".join(sorted(media)[:2])
+                return None, f"could be {some}; name its folder and ending"
+        return None, "is not among the media that were read"
+
+
+def _plain(name: str) -> str:
+    """A path with forward slashes and one way of writing accents (macOS has another)."""
+    return unicodedata.normalize("NFC", str(name).strip().replace("\\", "/").removeprefix("./"))
+
+
+def _unmatched(
+    names: pd.Series, found: Mapping[str, tuple[str | None, str]]
+) -> list[tuple[str, str]]:
+    counts = names.value_counts(sort=False)
+    return [
+        (name or "(no name)", f"named by {count} caption{'s' * (count > 1)}: {found[name][1]}")
+        for name, count in counts.items()
+    ]
+
+
+def fixed_clips(durations: Mapping[str, float], clip_seconds: float) -> pd.DataFrame:
     """Clips of `clip_seconds` without text; a last rest of less than a second is left out."""
     rows = [
         (media_id, start, min(start + clip_seconds, duration), "", NO_SPLIT)

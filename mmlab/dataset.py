@@ -1,56 +1,39 @@
-"""The dataset: clips of media files with their tokens, read from disk when asked for.
+"""The dataset: clips of media with their tokens, read from disk when asked for.
 
 A dataset is a folder: `manifest.parquet` (one row per clip), `media.parquet` (one row per
-file), `dataset.json` (what the features are), `features/*.safetensors` (the tokens of whole
-files, float16, memory-mapped) and `skipped.csv`. `mmlab.ingest` makes it. Clips are windows cut
-out of their file's tokens; words are turned to vectors when a clip is read.
+medium), `dataset.json` (what the features are), `features/*.safetensors` (the tokens of whole
+media, float16, memory-mapped) and `skipped.csv`. `mmlab.ingest` makes it from media files,
+`mmlab.convert` from published features; docs/dataset.md describes it. Clips are parts cut out of
+their medium's tokens; words are turned to vectors when a clip is read.
 """
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from safetensors import safe_open
+from torch import Tensor
 
-from mmlab.about import FeatureInfo, read_about
-from mmlab.features.audio import FRAMES_PER_SECOND, seconds_to_frame
-from mmlab.features.text import HashedWordVectors, TextEncoder
+from mmlab.about import FeatureInfo
+from mmlab.clip_features import ClipFeatures, Span
+from mmlab.cutting import Get, cut, token_span
+from mmlab.extraction import Extractors, extract
+from mmlab.features.registry import load_text_encoder
+from mmlab.features.text import TextEncoder
+from mmlab.media_features import MediaFeatures
+from mmlab.store import FeatureStore
+from mmlab.tables import read_tables
 from mmlab.types import Modality, Tokens, pad_tokens
 
+__all__ = ["ClipDataset", "ClipFeatures", "Span", "token_span"]
 
-@dataclass(frozen=True)
-class ClipFeatures:
-    """One clip: its words and its tokens.
-
-    Attributes:
-        words: the words of `text` that the text encoder knows, one per text token.
-        tokens: (N, D) float32 for each modality; (0, D) where the clip has none.
-        first_token: where in the whole file the video and audio tokens begin.
-    """
-
-    clip_id: str
-    media_id: str
-    start_seconds: float
-    end_seconds: float
-    text: str
-    words: list[str]
-    tokens: dict[Modality, torch.Tensor]
-    first_token: dict[Modality, int]
-    tokens_per_second: dict[Modality, float]
-
-    def token_seconds(self, modality: Modality) -> np.ndarray:
-        """(N, 2): from when to when in the file each "video" or "audio" token is (to 5 ms)."""
-        numbers = self.first_token[modality] + np.arange(len(self.tokens[modality]))
-        return np.stack([numbers, numbers + 1], axis=1) / self.tokens_per_second[modality]
+LEVELS = ("brightness", "loudness")
 
 
 class ClipDataset:
@@ -58,11 +41,12 @@ class ClipDataset:
 
     Attributes:
         folder: where the dataset lies.
+        media_root: where its media lie.
         manifest: clip_id, media_id, media_path, start_seconds, end_seconds, text, split and the
             captions' further columns; index 0, 1, ...
-        media: media_id, media_path, duration_seconds, has_video, has_audio, shard.
+        media: media_id, media_path, duration_seconds, has_video, has_audio, width, height,
+            frames_per_second, picture_start_seconds, sound_start_seconds, shard.
         features: a `FeatureInfo` for each modality.
-        text_encoder: gives the words' vectors.
 
     Example:
         >>> test = ClipDataset.open("data/sample/dataset").select(split="test")
@@ -77,14 +61,15 @@ class ClipDataset:
         *,
         media_root: Path,
         features: dict[Modality, FeatureInfo],
-        text_encoder: TextEncoder,
+        text_encoder: TextEncoder | None = None,
     ) -> None:
         self.folder, self.media_root = folder, media_root
         self.manifest, self.media = manifest, media
-        self.text_encoder = text_encoder
-        text = FeatureInfo(text_encoder.name, text_encoder.width, None)
-        self.features = {"text": text} | features
-        self._shards: dict[str, Any] = {}
+        self._text_encoder = text_encoder
+        if text_encoder is not None:
+            text = FeatureInfo(text_encoder.name, text_encoder.width, None)
+            features = {"text": text} | features | {"text": text}
+        self.features = features
 
     @classmethod
     def open(
@@ -97,25 +82,42 @@ class ClipDataset:
         """Open the dataset in `folder`.
 
         Args:
-            folder: what `mmlab ingest` wrote.
+            folder: what `mmlab ingest` or `mmlab convert` wrote.
             media_root: where the media files are, if they were moved.
-            text_encoder: hashed subwords by default; or a `WordVectorFile`.
+            text_encoder: by default the one that the dataset names.
 
         Raises:
             FileNotFoundError: no dataset is there.
             ValueError: the dataset is damaged or of another version.
         """
         folder = Path(folder)
-        about = read_about(folder)
-        root = Path(media_root) if media_root else (folder / about["media_root"]).resolve()
+        about, manifest, media = read_tables(folder)
         return cls(
             folder,
-            pd.read_parquet(folder / "manifest.parquet"),
-            pd.read_parquet(folder / "media.parquet"),
-            media_root=root,
-            features={name: FeatureInfo(**info) for name, info in about["features"].items()},
-            text_encoder=text_encoder or HashedWordVectors(),
+            manifest,
+            media,
+            media_root=Path(media_root or (folder / about.media_root).resolve()),
+            features=about.features,
+            text_encoder=text_encoder,
         )
+
+    @property
+    def text_encoder(self) -> TextEncoder:
+        """Gives the words' vectors; loaded when first needed.
+
+        Raises:
+            ValueError: the dataset's own cannot be loaded here, or is not what it was.
+        """
+        if self._text_encoder is not None:
+            return self._text_encoder
+        info = self.features["text"]
+        encoder = load_text_encoder(info.source)  # which keeps it
+        if encoder.width != info.width:
+            raise ValueError(
+                f"{self.folder}: its text encoder {info.source!r} gives vectors of width "
+                f"{encoder.width}, it was {info.width}; run `mmlab ingest` again"
+            )
+        return encoder
 
     def __len__(self) -> int:
         return len(self.manifest)
@@ -125,16 +127,8 @@ class ClipDataset:
 
     def __getitem__(self, row: int) -> ClipFeatures:
         """The clip in one row of the manifest; negative rows count from the end."""
-        if not -len(self) <= row < len(self):
-            raise IndexError(f"row {row} of {len(self)} clips")
-        clip = self.manifest.iloc[row]
-        return self._cut(
-            clip.clip_id,
-            clip.media_id,
-            float(clip.start_seconds),
-            float(clip.end_seconds),
-            clip.text,
-        )
+        span = self.span(row)
+        return self._cut(str(self.manifest["clip_id"].array[row]), *span)
 
     def select(self, rows: Sequence[int] | None = None, **columns: Any) -> ClipDataset:
         """A dataset of some clips: by rows, by columns' values, or both.
@@ -152,18 +146,27 @@ class ClipDataset:
                 raise ValueError(f"no column {column!r}; there are {', '.join(manifest.columns)}")
             values = wanted if _is_list(wanted) else [wanted]
             manifest = manifest[manifest[column].isin(list(values))]
-        return ClipDataset(
+        chosen = ClipDataset(
             self.folder,
             manifest.reset_index(drop=True),
             self.media,
             media_root=self.media_root,
-            features={name: info for name, info in self.features.items() if name != "text"},
-            text_encoder=self.text_encoder,
+            features=self.features,
+            text_encoder=self._text_encoder,
         )
+        chosen._store = self._store
+        return chosen
+
+    def span(self, row: int) -> Span:
+        """Which part of which medium the clip in one row is, and what is said of it."""
+        if not -len(self) <= row < len(self):
+            raise IndexError(f"row {row} of {len(self)} clips")
+        (codes, media), starts, ends, texts = self._columns
+        return Span(media[codes[row]], float(starts[row]), float(ends[row]), texts[row])
 
     def media_path(self, row: int) -> Path:
-        """The media file of a clip."""
-        return self.media_root / self.manifest.media_path.iloc[row]
+        """The media file of a clip; of converted features, which have none, the media folder."""
+        return self.media_root / self.manifest["media_path"].array[row]
 
     def row_of(self, clip_id: str) -> int:
         """The row of a clip.
@@ -176,100 +179,158 @@ class ClipDataset:
         return self._rows[clip_id]
 
     def media_tokens(self, media_id: str) -> dict[Modality, np.ndarray]:
-        """All video and audio tokens of one file: (N, D) float16 each, as stored."""
-        shard = self._shard_of(media_id)
-        return {name: shard.get_tensor(f"{media_id}/{name}") for name in self._stored}
+        """All video and audio tokens of one medium: (N, D) each, float16 if stored so."""
+        get, infos = self.tensors_of(media_id), self.features
+        return {
+            name: cut(name, infos[name], get, 0.0, math.inf).tokens.numpy() for name in self._stored
+        }
+
+    def tensors_of(self, media_id: str) -> Get:
+        """What is stored of one medium, by name, for `mmlab.cutting.cut`."""
+        return partial(self._store.get, media_id)
+
+    def levels(self, media_id: str) -> dict[str, np.ndarray]:
+        """The levels of one medium that were measured.
+
+        Returns:
+            "brightness", (N,) float32 in 0..1, of each video token; "loudness", (T,) float32 in
+            dBFS from -100, of each second.
+        """
+        found = {name: self._store.get(media_id, name) for name in LEVELS}
+        return {name: level.float().numpy() for name, level in found.items() if level is not None}
 
     def window(
-        self, media_id: str, start_seconds: float, end_seconds: float, text: str = ""
+        self,
+        media_id: str,
+        start_seconds: float,
+        end_seconds: float,
+        text: str = "",
+        *,
+        audio_start_seconds: float | None = None,
     ) -> ClipFeatures:
-        """Any part of any file of the dataset as if it were a clip.
+        """Any part of any medium of the dataset as if it were a clip.
 
         Video tokens are those of every second that the part touches, always at least one; audio
-        frames are cut as in the paper's code. What lies outside the file is left out.
+        frames are cut as in the paper's code. What lies outside the medium is left out.
+
+        Args:
+            media_id: of the medium.
+            start_seconds: of the part.
+            end_seconds: likewise; may be infinite.
+            text: what is said of it.
+            audio_start_seconds: where a part of the same length is cut from the sound, if not at
+                the same time.
+
+        Raises:
+            KeyError: no such medium.
+            ValueError: a time is not a number.
         """
+        times = (start_seconds, end_seconds, audio_start_seconds or 0.0)
+        if any(math.isnan(seconds) for seconds in times) or math.isinf(start_seconds):
+            raise ValueError(f"{media_id}: a part from {start_seconds} to {end_seconds} seconds")
         clip_id = f"{media_id}#{start_seconds:.2f}-{end_seconds:.2f}"
-        return self._cut(clip_id, media_id, start_seconds, end_seconds, text)
+        return self._cut(clip_id, media_id, start_seconds, end_seconds, text, audio_start_seconds)
+
+    def extract(self, path: Path | str) -> MediaFeatures:
+        """The tokens of a new file, made with the dataset's own backbones.
+
+        Raises:
+            MediaError: the file cannot be read.
+            ValueError: the dataset's features cannot be made here.
+        """
+        infos = {name: self.features[name] for name in self._stored}
+        foreign = [f"{name} ({info.name})" for name, info in infos.items() if not info.source]
+        if foreign:
+            raise ValueError(
+                f"{self.folder}: its {' and '.join(foreign)} features come from published files "
+                "and cannot be made of new media; ask with text or with the dataset's own clips"
+            )
+        sources = {name: info.source for name, info in infos.items()}
+        return extract(Path(path), Extractors(**{"video": "none", "audio": "none"} | sources))
 
     def batch(self, rows: Sequence[int]) -> dict[Modality, Tokens]:
-        """The padded tokens of some clips."""
-        clips = [self[row] for row in rows]
+        """The padded tokens of some clips: `collate` of them, read straight into the batch."""
+        parts: dict[Modality, list[Tensor]] = {name: [] for name in self.features}
+        for row in rows:
+            media_id, start, end, text = self.span(row)
+            parts["text"].append(torch.from_numpy(self.text_encoder.encode(text)[1]))
+            get = self.tensors_of(media_id)
+            for name in self._stored:
+                parts[name].append(cut(name, self.features[name], get, start, end).tokens)
+        return {name: pad_tokens(parts[name], info.width) for name, info in self.features.items()}
+
+    def collate(self, clips: Sequence[ClipFeatures]) -> dict[Modality, Tokens]:
+        """The tokens of clips as one batch, padded to the longest of them in each modality."""
         return {
             name: pad_tokens([clip.tokens[name] for clip in clips], info.width)
             for name, info in self.features.items()
         }
 
     def _cut(
-        self, clip_id: str, media_id: str, start: float, end: float, text: str
+        self,
+        clip_id: str,
+        media_id: str,
+        start: float,
+        end: float,
+        text: str,
+        audio_start: float | None = None,
     ) -> ClipFeatures:
-        shard = self._shard_of(media_id)
         words, vectors = self.text_encoder.encode(text)
-        tokens = {"text": torch.from_numpy(vectors)}
-        first_token, rates = {}, {}
+        tokens, times = {"text": torch.from_numpy(vectors)}, {}
         for name in self._stored:
-            stored = shard.get_slice(f"{media_id}/{name}")
-            rates[name] = self.features[name].tokens_per_second or 1.0
-            first, last = token_span(name, stored.get_shape()[0], start, end, rates[name])
-            first_token[name] = first
-            tokens[name] = _floats(stored, first, last)
-        return ClipFeatures(clip_id, media_id, start, end, text, words, tokens, first_token, rates)
+            shift = audio_start - start if name == "audio" and audio_start is not None else 0.0
+            info = self.features[name]
+            part = cut(name, info, self.tensors_of(media_id), start + shift, end + shift)
+            tokens[name], times[name] = part.tokens.float(), part.times
+        return ClipFeatures(clip_id, media_id, start, end, text, words, tokens, times)
 
-    @property
+    @cached_property
+    def _columns(self) -> tuple[tuple[np.ndarray, list[str]], np.ndarray, np.ndarray, Any]:
+        """The columns that reading needs; a row of a table would take longer than its tokens."""
+        manifest = self.manifest
+        codes, media = pd.factorize(manifest["media_id"])
+        starts, ends = (manifest[f"{name}_seconds"].to_numpy(float) for name in ("start", "end"))
+        return (codes, media.tolist()), starts, ends, manifest["text"].array
+
+    @cached_property
     def _stored(self) -> list[Modality]:
         return [name for name in self.features if name != "text"]
 
     @cached_property
     def _rows(self) -> dict[str, int]:
-        return {clip_id: row for row, clip_id in enumerate(self.manifest.clip_id)}
+        return {clip_id: row for row, clip_id in enumerate(self.manifest["clip_id"])}
 
     @cached_property
-    def _shard_names(self) -> dict[str, str]:
-        return dict(zip(self.media.media_id, self.media.shard, strict=True))
+    def _store(self) -> FeatureStore:
+        shards = dict(zip(self.media["media_id"], self.media["shard"], strict=True))
+        return FeatureStore(self.folder / "features", shards)
 
-    def _shard_of(self, media_id: str) -> Any:
-        """The open shard that holds a file's tokens; opened anew in every process."""
-        if media_id not in self._shard_names:
-            raise KeyError(f"no media {media_id!r} in {self.folder}; see its media.parquet")
-        shard = self._shard_names[media_id]
-        if shard not in self._shards:
-            path = self.folder / "features" / shard
-            if not path.exists():
-                raise FileNotFoundError(f"{path}: is missing; run `mmlab ingest` again")
-            self._shards[shard] = safe_open(path, framework="np")
-        return self._shards[shard]
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_shards": {}}
+    def summary(self) -> str:
+        """What the dataset holds, for a terminal: clips, splits, features, what was skipped."""
+        splits = self.manifest["split"].value_counts().sort_index()
+        lines = [repr(self), "splits: " + ", ".join(f"{name} {n}" for name, n in splits.items())]
+        lines += [f"{name}: {_described(info)}" for name, info in self.features.items()]
+        skipped = self.folder / "skipped.csv"
+        if skipped.exists() and (count := len(pd.read_csv(skipped))):
+            lines.append(f"skipped: {count} media or captions, with reasons in {skipped}")
+        return "\n".join(lines)
 
     def __repr__(self) -> str:
-        hours = (self.manifest.end_seconds - self.manifest.start_seconds).sum() / 3600
-        files = self.manifest.media_id.nunique()
+        hours = (self.manifest["end_seconds"] - self.manifest["start_seconds"]).sum() / 3600
+        media = self.manifest["media_id"].nunique()
         return (
-            f"ClipDataset({str(self.folder)!r}: {len(self)} clips of {files} files, {hours:.2f} h)"
+            f"ClipDataset({str(self.folder)!r}: {len(self)} clips of {media} media, {hours:.2f} h)"
         )
 
     def _repr_html_(self) -> str:
-        columns = ["clip_id", "start_seconds", "end_seconds", "text", "split"]
-        table = self.manifest[columns].head(5).to_html(escape=True, border=0)
-        return f"<p>{html.escape(repr(self))}</p>{table}"
+        from mmlab.views.dataset import dataset_html  # pictures are needed in notebooks only
+
+        return dataset_html(self)
 
 
-def token_span(
-    modality: Modality, count: int, start: float, end: float, rate: float
-) -> tuple[int, int]:
-    """The tokens [first, last) of `count` that belong to a part (in seconds) of a file."""
-    if modality == "audio" and rate == FRAMES_PER_SECOND:
-        first, last = seconds_to_frame(start), seconds_to_frame(end)
-        return min(first, count), min(max(first, last), count)
-    first = min(max(math.floor(start * rate), 0), max(count - 1, 0))
-    return first, min(max(math.ceil(end * rate), first + 1), count)
-
-
-def _floats(stored: Any, first: int, last: int) -> torch.Tensor:
-    """(last - first, D) float32 of a memory-mapped float16 tensor."""
-    if first == last:  # safetensors refuses to cut nothing
-        return torch.zeros(0, stored.get_shape()[1])
-    return torch.from_numpy(stored[first:last].astype(np.float32))
+def _described(info: FeatureInfo) -> str:
+    rate = info.tokens_per_second
+    return f"{info.name}, width {info.width}" + (f", {rate:g} tokens per second" if rate else "")
 
 
 def _is_list(value: Any) -> bool:

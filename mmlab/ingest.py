@@ -1,85 +1,99 @@
 """A folder of media files and their captions to a dataset, in parallel, resumable.
 
 Shards of features are written one by one and kept; the small tables are made from them at the
-end. So whatever stops a run (Ctrl-C, a full disk, a power cut), the next run goes on from the
-finished shards and ends with the same bytes.
+end and put in place all in one step. So whatever stops a run (Ctrl-C, a full disk, a power cut),
+the dataset is the old one or the new one, and the next run goes on from the finished shards and
+ends with the same bytes.
 """
 
 from __future__ import annotations
 
 import errno
-import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
+import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
-from mmlab.about import FeatureInfo, about_bytes
-from mmlab.captions import clip_ids, clips_of_captions, fixed_clips, read_captions
+from mmlab.about import read_about
+from mmlab.captions import clips_of_captions, fixed_clips
 from mmlab.dataset import ClipDataset
-from mmlab.features import audio
-from mmlab.features.video import VideoDescriptor
-from mmlab.files import UNFINISHED, write_atomically
-from mmlab.shards import (
-    MediaFile,
-    MediaRecord,
-    ShardWork,
-    plan_shards,
-    read_records,
-)
-from mmlab.workers import write_shards
+from mmlab.extraction import DEFAULT, Extractors, feature_infos
+from mmlab.finding import MEDIA_ENDINGS, find_media
+from mmlab.progress import Progress
+from mmlab.readers.captions import Captions, find_subtitles, read_captions
+from mmlab.shards import Infos, MediaFile, MediaRecord, ShardWork, plan_shards, read_records
+from mmlab.tables import Records, begin
+from mmlab.workers import Result, write_shards
+from mmlab.writing import finish, text_info
 
-MEDIA_ENDINGS = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".wav", ".flac", ".mp3", ".m4a")
+__all__ = ["MEDIA_ENDINGS", "Engine", "find_media", "ingest"]
 
-Records = dict[str, list[MediaRecord]]
-"""What each shard (by file name) holds."""
+Engine = Literal["processes", "ray"]
+Found = dict[str, list[MediaRecord]]
+"""What each shard holds."""
 
 
 def ingest(
     folder: Path,
-    captions: Path | None,
+    captions: Path | Captions | None,
     out: Path,
     *,
+    extractors: Extractors = DEFAULT,
+    text: str = "default",
     workers: int | None = None,
     clip_seconds: float = 8.0,
+    engine: Engine = "processes",
     progress: bool = True,
 ) -> ClipDataset:
     """Make or continue the dataset `out`.
 
-    Files that cannot be read, and captions that fit no file, are listed in `out`/skipped.csv
-    with the reason. Running again reads only files that are new or have another size, and
-    takes up changed captions.
+    Media that cannot be read, and captions that fit no medium, are listed in `out`/skipped.csv
+    with the reason. Running again reads only files that are new or have another size, and takes
+    up changed captions. With other extractors all is made anew; until then the old dataset
+    stays.
 
     Args:
         folder: searched for media files, subfolders included.
-        captions: csv with the columns video (path inside `folder`), start_seconds,
-            end_seconds, text, optionally split, and any others, which the manifest keeps.
-            None cuts clips of `clip_seconds` without text.
+        captions: what `read_captions` reads or gives; their further columns (a licence, a source)
+            become the manifest's. None: the subtitles beside media, and clips of `clip_seconds`
+            without text of the media that have none.
         out: the dataset's folder.
+        extractors: what turns picture and sound into tokens.
+        text: which encoder reads the captions; see `load_text_encoder`.
         workers: processes; one per core by default, 1 works in this process.
         clip_seconds: length of clips where there are no captions.
+        engine: "ray" spreads the work over a cluster.
         progress: show a bar and messages.
 
     Raises:
-        ValueError: no media in `folder`, or a bad captions file.
+        ValueError: no media in `folder`, a bad captions file, or an unknown backbone.
         OSError: the disk is full or not writable. What was finished is kept.
     """
     folder, out = Path(folder), Path(out)
-    table = read_captions(Path(captions)) if captions else None
+    if not clip_seconds > 0:
+        raise ValueError(f"clip_seconds is above 0, found {clip_seconds}")
+    table = read_captions(captions) if isinstance(captions, (str, Path)) else captions
     files = find_media(folder, out)
-    (out / "features").mkdir(parents=True, exist_ok=True)
-    done = _finished_shards(out, files)
+    infos = {"text": text_info(text)} | feature_infos(extractors)
+    _refuse_converted(out)
+    begin(out)
+    done = _finished_shards(out, files, infos)
     known = {record.media_id for records in done.values() for record in records}
     todo = [file for file in files if file.media_id not in known]
     if progress:
         print(f"{folder}: {len(files)} media files, {len(files) - len(todo)} already done")
-    work = plan_shards(folder.absolute(), (out / "features").absolute(), todo)
+    target = (out / "features").absolute()
+    work = plan_shards(folder.absolute(), target, todo, total=len(files), extractors=extractors)
     try:
-        for shard, records in _run(work, workers or os.cpu_count() or 1, progress):
-            done[shard] = records
-        return _finish(folder, out, done, table, clip_seconds, progress)
+        for shard, records in _run(work, workers, engine, progress):
+            done[shard.target.name] = records
+        here = _existing(done, files)
+        clips, skipped = _clips(folder, here, table, clip_seconds)
+        paths = {file.media_id: file.media_id for file in files}
+        dataset = finish(out, here, clips, skipped, infos, folder, paths)
     except KeyboardInterrupt:
         print(f"{out}: stopped; finished shards are kept, run the same command to go on")
         raise
@@ -88,42 +102,34 @@ def ingest(
             raise
         message = f"{out}: the disk is full; finished shards are kept, free space and run again"
         raise OSError(errno.ENOSPC, message) from error
+    if progress and skipped:
+        print(f"{out / 'skipped.csv'}: {len(skipped)} media or captions were left out, and why")
+    return dataset
 
 
-def find_media(folder: Path, out: Path) -> list[MediaFile]:
-    """Media files below `folder`, in order; hidden ones and those below `out` are left out.
-
-    Raises:
-        ValueError: no such folder, or nothing in it.
-    """
-    if not folder.is_dir():
-        raise ValueError(f"{folder}: is not a folder; name the folder that holds your videos")
-    found = [
-        MediaFile(path.relative_to(folder).as_posix(), path.stat().st_size)
-        for path in folder.rglob("*")
-        if path.suffix.lower() in MEDIA_ENDINGS
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and out.absolute() not in path.absolute().parents
-    ]
-    if not found:
-        endings = " ".join(MEDIA_ENDINGS)
-        raise ValueError(f"{folder}: holds no media file; mmlab reads {endings}")
-    return sorted(found, key=lambda file: file.media_id)
+def _refuse_converted(out: Path) -> None:
+    """Published features cannot be made again, so they are not replaced either."""
+    try:
+        features = read_about(out).features
+    except (FileNotFoundError, ValueError):
+        return
+    if not all(info.source for info in features.values()):
+        raise ValueError(f"{out}: holds a dataset of published features; choose another folder")
 
 
-def _finished_shards(out: Path, files: list[MediaFile]) -> Records:
-    """Shards that still fit the folder; damaged and outdated ones and unfinished files go."""
+def _finished_shards(out: Path, files: list[MediaFile], infos: Infos) -> Found:
+    """The shards that still fit the folder; of media that are in two, the first one counts."""
     sizes = {file.media_id: file.size_bytes for file in files}
-    for unfinished in out.rglob(f"*{UNFINISHED}"):
-        unfinished.unlink()
-    finished = {}
+    finished: Found = {}
+    known: set[str] = set()
     for path in sorted((out / "features").glob("*.safetensors")):
-        records = read_records(path)
-        if records is None or any(_changed(record, sizes) for record in records):
-            path.unlink()
-        else:
-            finished[path.name] = records
+        records = read_records(path, infos) or []
+        if any(_changed(record, sizes) for record in records):
+            continue
+        fresh = [record for record in records if record.media_id not in known]
+        if fresh:
+            finished[path.name] = fresh
+            known |= {record.media_id for record in fresh}
     return finished
 
 
@@ -132,80 +138,69 @@ def _changed(record: MediaRecord, sizes: dict[str, int]) -> bool:
     return sizes.get(record.media_id, record.size_bytes) != record.size_bytes
 
 
-def _run(
-    work: list[ShardWork], workers: int, progress: bool
-) -> Iterator[tuple[str, list[MediaRecord]]]:
-    """Write shards; yields each one's name and content as it is finished."""
-    total = sum(len(shard.files) for shard in work)
-    with tqdm(total=total, unit="video", disable=not progress or not work) as bar:
-        seconds = 0.0
-        for shard, records in write_shards(work, workers):
-            for record in records:
-                seconds += record.duration_seconds
-                if record.reason:
-                    bar.write(f"skipped {record.media_id}: {record.reason}")
-            bar.update(len(records))
-            elapsed = max(bar.format_dict["elapsed"], 1e-6)
-            bar.set_postfix_str(f"{seconds / elapsed:.0f} x real time")
-            yield shard.target.name, records
-
-
-def _finish(
-    folder: Path,
-    out: Path,
-    shards: Records,
-    captions: pd.DataFrame | None,
-    clip_seconds: float,
-    progress: bool,
-) -> ClipDataset:
-    """Write the tables from what the shards say, dataset.json last."""
-    media, skipped = _media_table(folder, shards)
-    durations = dict(zip(media.media_id, media.duration_seconds, strict=True))
-    if captions is None:
-        clips = fixed_clips(durations, clip_seconds)
-    else:
-        clips, unused = clips_of_captions(captions, durations)
-        skipped += unused
-    clips.insert(0, "clip_id", clip_ids(clips))
-    clips.insert(2, "media_path", clips["media_id"])
-    _write_parquet(out / "media.parquet", media)
-    _write_parquet(out / "manifest.parquet", clips)
-    table = pd.DataFrame(skipped, columns=["media_path", "reason"])
-    write_atomically(out / "skipped.csv", table.to_csv(index=False).encode())
-    root = os.path.relpath(folder.absolute(), out.absolute())
-    write_atomically(out / "dataset.json", about_bytes(root, _features()))
-    if progress and skipped:
-        print(
-            f"{out / 'skipped.csv'}: {len(skipped)} files or captions were left out, with reasons"
-        )
-    return ClipDataset.open(out)
-
-
-def _media_table(folder: Path, shards: Records) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
-    rows, skipped = [], []
-    for shard, records in shards.items():
-        for record in records:
-            if not (folder / record.media_id).is_file():
-                continue
-            if record.reason:
-                skipped.append((record.media_id, record.reason))
-                continue
-            about = (record.duration_seconds, record.has_video, record.has_audio)
-            rows.append((record.media_id, record.media_id, *about, shard))
-    columns = ["media_id", "media_path", "duration_seconds", "has_video", "has_audio", "shard"]
-    table = pd.DataFrame(rows, columns=columns).sort_values("media_id", ignore_index=True)
-    return table, sorted(skipped)
-
-
-def _features() -> dict[str, FeatureInfo]:
-    video = VideoDescriptor
+def _existing(shards: Records, files: list[MediaFile]) -> Found:
+    """What the shards hold of the files that are there, in the same order after every run."""
+    here = {file.media_id for file in files}
     return {
-        "video": FeatureInfo(video.name, video.width, video.tokens_per_second),
-        "audio": FeatureInfo(audio.NAME, audio.MEL_BANDS, float(audio.FRAMES_PER_SECOND)),
+        shard: [record for record in shards[shard] if record.media_id in here]
+        for shard in sorted(shards)
     }
 
 
-def _write_parquet(path: Path, table: pd.DataFrame) -> None:
-    buffer = io.BytesIO()
-    table.to_parquet(buffer, index=False)
-    write_atomically(path, buffer.getvalue())
+def _run(
+    work: list[ShardWork], workers: int | None, engine: Engine, show: bool
+) -> Iterator[Result]:
+    """Write shards; yields each with its content as it is finished."""
+    write = _engine(engine)
+    with Progress(work, show=show) as progress:
+        for shard, records in write(work, workers):
+            progress.finished(shard, records)
+            yield shard, records
+
+
+def _engine(engine: Engine) -> Callable[[list[ShardWork], int | None], Iterator[Result]]:
+    if engine == "ray":
+        from mmlab.ray_engine import write_shards_ray  # needs an extra package
+
+        return write_shards_ray
+    return lambda work, workers: write_shards(work, workers or os.cpu_count() or 1)
+
+
+def _clips(
+    folder: Path, shards: Records, captions: Captions | None, clip_seconds: float
+) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
+    """The clips, and the media and captions that cannot be used with their reasons."""
+    records = [record for shard in shards.values() for record in shard]
+    durations = {one.media_id: one.duration_seconds for one in records if not one.reason}
+    durations = dict(sorted(durations.items()))
+    broken = {one.media_id: one.reason for one in sorted(records, key=_media_id) if one.reason}
+    found = find_subtitles(folder, [*durations, *broken]) if captions is None else captions
+    endless = dict.fromkeys(broken, np.inf)
+    clips, unused = clips_of_captions(found.table, durations | endless)
+    lost = clips["media_id"].isin(list(broken))
+    counts = clips.loc[lost, "media_id"].value_counts()
+    skipped = [
+        (media_id, reason + _with_captions(counts.get(media_id, 0)))
+        for media_id, reason in broken.items()
+    ]
+    clips = clips[~lost].reset_index(drop=True)
+    if captions is None:
+        without = durations.keys() - set(clips["media_id"])
+        rest = fixed_clips({name: durations[name] for name in sorted(without)}, clip_seconds)
+        clips = _joined(clips, rest)
+    return clips, [*skipped, *found.skipped, *unused]
+
+
+def _media_id(record: MediaRecord) -> str:
+    return record.media_id
+
+
+def _with_captions(count: int) -> str:
+    return f"; {count} caption{'s' * (count > 1)} of it left out" if count else ""
+
+
+def _joined(clips: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
+    """In the order of media and time."""
+    both = [table for table in (clips, others) if len(table)] or [others]
+    table = pd.concat(both, ignore_index=True)
+    return table.sort_values(["media_id", "start_seconds"], kind="stable", ignore_index=True)

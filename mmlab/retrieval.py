@@ -11,7 +11,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from mmlab.dataset import ClipDataset, token_span
+from mmlab.cutting import Get, cut
+from mmlab.dataset import ClipDataset
 from mmlab.evaluation.retrieval import (
     CUTOFFS,
     bootstrap_interval,
@@ -21,9 +22,8 @@ from mmlab.evaluation.retrieval import (
     retrieval_scores,
 )
 from mmlab.features.video import SHORT_REST_SECONDS
-from mmlab.media import MediaInfo
+from mmlab.media_features import MediaFeatures
 from mmlab.model import FusionModel
-from mmlab.shards import extract
 from mmlab.types import (
     Batch,
     Combination,
@@ -111,12 +111,12 @@ class Retriever:
 
     def _tokens(self, modality: Modality, source: str | Path) -> Tensor:
         if modality == "text":
-            found, vectors = self.dataset.text_encoder.encode(str(source))
-            tokens = torch.from_numpy(vectors)
+            tokens = torch.from_numpy(self.dataset.text_encoder.encode(str(source))[1])
         elif (self.dataset.manifest.clip_id == str(source)).any():
             tokens = self.dataset[self.dataset.row_of(str(source))].tokens[modality]
         else:
-            tokens = torch.from_numpy(_extract(Path(source))[1][modality])
+            extracted = self._extracted(source).tensor(modality)
+            tokens = torch.zeros(0, 1) if extracted is None else extracted.float()
         if not len(tokens):
             what = "no word that the model knows" if modality == "text" else f"no {modality}"
             raise ValueError(f"{str(source)!r} holds {what}; ask with something else")
@@ -200,43 +200,38 @@ class Retriever:
             (T, K) cosine similarities; second t is the window [t - radius, t + 1 + radius].
         """
         names = parse_combination(among, self.model.config.names)
-        duration, tokens = self._whole(media)
-        rates = {name: self.dataset.features[name].tokens_per_second or 1.0 for name in names}
-        batch = {
-            name: _windows(name, tokens[name], rates[name], duration, radius_seconds)
-            for name in names
-        }
+        duration, get = self._whole(media)
+        batch = {name: self._windows(name, get, duration, radius_seconds) for name in names}
         seconds = self._embed(batch, [names])[names]  # (T, P)
         texts = torch.stack([self.query(text=sentence) for sentence in sentences])  # (K, P)
         return (seconds @ texts.T).numpy()
 
-    def _whole(self, media: str | Path) -> tuple[float, dict[Modality, np.ndarray]]:
+    def _whole(self, media: str | Path) -> tuple[float, Get]:
         """The seconds and all tokens of a video of the dataset, or of a file."""
         listed = self.dataset.media[self.dataset.media.media_id == str(media)]
         if len(listed):
-            return float(listed.duration_seconds.iloc[0]), self.dataset.media_tokens(str(media))
-        info, tokens = _extract(Path(media))
-        return info.duration_seconds, tokens
+            return float(listed.duration_seconds.iloc[0]), self.dataset.tensors_of(str(media))
+        features = self._extracted(media)
+        return features.duration_seconds, features.tensor
+
+    def _windows(self, modality: Modality, get: Get, duration: float, radius: float) -> Tokens:
+        """Every second of a medium, with `radius` seconds before and after it, as one item."""
+        info = self.dataset.features[modality]
+        items = [
+            cut(modality, info, get, max(0.0, t - radius), min(duration, t + 1 + radius))
+            for t in range(max(1, math.ceil(duration - SHORT_REST_SECONDS)))
+        ]
+        return pad_tokens([item.tokens for item in items], info.width)
+
+    def _extracted(self, source: str | Path) -> MediaFeatures:
+        path = Path(source)
+        if not path.exists():
+            raise ValueError(
+                f"{str(source)!r} is neither in this selection (another split?) nor a file"
+            )
+        return self.dataset.extract(path)
 
 
 def _present(embeddings: Tensor) -> Tensor:
     """(clips,) bool: clips without any of a combination's modalities have a zero vector."""
     return embeddings.any(dim=1)
-
-
-def _extract(path: Path) -> tuple[MediaInfo, dict[Modality, np.ndarray]]:
-    if not path.exists():
-        raise ValueError(f"{str(path)!r} is neither in this selection (another split?) nor a file")
-    return extract(path)
-
-
-def _windows(
-    modality: Modality, tokens: np.ndarray, rate: float, duration: float, radius: float
-) -> Tokens:
-    """Every second of a file, with `radius` seconds before and after it, as one batch item."""
-    spans = [
-        token_span(modality, len(tokens), max(0.0, t - radius), min(duration, t + 1 + radius), rate)
-        for t in range(max(1, math.ceil(duration - SHORT_REST_SECONDS)))
-    ]
-    items = [torch.from_numpy(tokens[a:b].astype(np.float32)) for a, b in spans]
-    return pad_tokens(items, tokens.shape[1])

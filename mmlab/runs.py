@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 
+from mmlab.about import FeatureInfo
 from mmlab.dataset import ClipDataset
+from mmlab.features.audio import FRAMES_PER_SECOND
 from mmlab.files import write_atomically
 from mmlab.model import FusionModel, ModelConfig
 from mmlab.paths import data_folder
 from mmlab.training import Metrics, TrainConfig, train
+from mmlab.types import Modality
 
 
 def sample_run() -> Path:
@@ -41,12 +44,33 @@ def train_run(
             "captions file a column split (train, validation, test) and run `mmlab ingest` again"
         )
     torch.manual_seed(config.seed)
-    widths = {name: info.width for name, info in dataset.features.items()}
-    model = FusionModel(ModelConfig.sample(widths["video"], widths["text"], widths["audio"]))
+    model = FusionModel(model_config(dataset.features))
     run_folder.mkdir(parents=True, exist_ok=True)
     origin = {"dataset": os.path.relpath(dataset.folder, run_folder), "train": asdict(config)}
     write_atomically(run_folder / "run.json", json.dumps(origin, indent=2).encode())
     return train(model, clips, config, run_folder=run_folder, on_epoch=on_epoch)
+
+
+def model_config(features: dict[Modality, FeatureInfo]) -> ModelConfig:
+    """A sample-sized model for the modalities that a dataset has.
+
+    Sound that comes as 10 ms frames goes through the sound network, other tokens as they are.
+    """
+    sample = ModelConfig.sample(video_width=1, text_width=1)
+    modalities = tuple(
+        replace(
+            modality,
+            width=features[modality.name].width,
+            encoder=modality.encoder if _is_frames(features[modality.name]) else None,
+        )
+        for modality in sample.modalities
+        if modality.name in features
+    )
+    return replace(sample, modalities=modalities)
+
+
+def _is_frames(info: FeatureInfo) -> bool:
+    return info.tokens_per_second == FRAMES_PER_SECOND
 
 
 def splits(dataset: ClipDataset) -> str:

@@ -10,18 +10,18 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from mmlab.dataset import ClipDataset
+from mmlab.dataset import ClipDataset, ClipFeatures
 from mmlab.files import write_atomically
 from mmlab.losses import combinatorial_loss, disjoint_pairs
 from mmlab.memory import kept_memory
 from mmlab.model import FusionModel
-from mmlab.types import Modality, Tokens, pad_tokens
+from mmlab.types import Modality, Tokens
 
 Metrics = dict[str, float]
 
@@ -154,25 +154,21 @@ def _batches(
 ) -> Iterator[dict[Modality, Tokens]]:
     generator = torch.Generator().manual_seed(config.seed * 100_003 + epoch + 50_021)
     for rows in _order(len(dataset), config, epoch):
-        items = [_crop(dataset, row, config, generator) for row in rows.tolist()]
-        yield {
-            name: pad_tokens([item[name] for item in items], info.width)
-            for name, info in dataset.features.items()
-        }
+        yield dataset.collate([_crop(dataset, row, config, generator) for row in rows.tolist()])
 
 
 def _crop(
     dataset: ClipDataset, row: int, config: TrainConfig, generator: torch.Generator
-) -> dict[Modality, Tensor]:
+) -> ClipFeatures:
     """One clip with its window moved a little and some words left out."""
-    clip = dataset.manifest.iloc[row]
+    clip = dataset.span(row)
     shifts = (torch.rand(2, generator=generator) * 2 - 1) * config.jitter_seconds
     start = max(0.0, clip.start_seconds + shifts[0].item())
     end = max(start + 1.0, clip.end_seconds + shifts[1].item())
-    tokens = dict(dataset.window(clip.media_id, start, end, clip.text).tokens)
-    keep = torch.rand(len(tokens["text"]), generator=generator) >= config.word_dropout
-    tokens["text"] = tokens["text"][keep] if keep.any() else tokens["text"]
-    return tokens
+    window = dataset.window(clip.media_id, start, end, clip.text)
+    text = window.tokens["text"]
+    keep = torch.rand(len(text), generator=generator) >= config.word_dropout
+    return replace(window, tokens=window.tokens | {"text": text[keep] if keep.any() else text})
 
 
 def _checkpoint(

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from mmlab.benchmarks import LocalizationVideo
 from mmlab.evaluation import (
     bootstrap_interval,
     chance_recall,
@@ -19,6 +18,7 @@ from mmlab.evaluation import (
     step_recall,
 )
 from mmlab.evaluation.retrieval import median_rank, recall_at
+from mmlab.readers.localization import LocalizationVideo
 
 REFERENCE = Path(__file__).parent / "data" / "reference_data_and_metrics.npz"
 

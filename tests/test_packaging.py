@@ -19,6 +19,7 @@ import mmlab
 CHECKOUT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
 SLOW_TO_IMPORT = {"umap", "numba", "librosa", "gensim", "ipywidgets", "plotly", "anywidget"}
+SLOW_TO_IMPORT |= {"transformers", "ray"}
 
 
 def by_name(lines: list[str]) -> dict[str, Requirement]:
@@ -32,7 +33,9 @@ def pin_lines() -> list[str]:
 
 
 RANGES = by_name(PROJECT["dependencies"])
-DEVELOPER = by_name(PROJECT["optional-dependencies"]["dev"])
+EXTRAS = PROJECT["optional-dependencies"]
+DEVELOPER = by_name(EXTRAS["dev"])
+OPTIONAL = by_name([*EXTRAS["backbones"], *EXTRAS["ray"]])
 PINS = by_name(pin_lines())
 
 
@@ -78,6 +81,12 @@ def test_a_pin_is_exact_within_its_range_and_meant_for_the_same_machines(name):
     assert str(PINS[name].marker) == str(RANGES[name].marker)
 
 
+def test_tests_run_with_an_optional_package_of_the_range_that_is_promised():
+    for name, wanted in OPTIONAL.items():
+        (pin,) = DEVELOPER[name].specifier
+        assert wanted.specifier.contains(pin.version)
+
+
 def test_torch_is_the_first_pin():
     assert next(iter(PINS)) == "torch"
 
@@ -85,7 +94,7 @@ def test_torch_is_the_first_pin():
 @pytest.mark.parametrize(
     ("folder", "declared"),
     [
-        ("mmlab", RANGES),
+        ("mmlab", RANGES | OPTIONAL),
         ("benchmarks", RANGES),
         ("tests", RANGES | DEVELOPER),
         ("tools", RANGES | DEVELOPER),

@@ -87,8 +87,17 @@ def _processor() -> str:
 
 def resident_bytes(peak: bool = False) -> int | None:
     """Memory of this process now, or the most it ever had; None where the system does not say."""
+    return memory_status().get("VmHWM" if peak else "VmRSS")
+
+
+def memory_status() -> dict[str, int]:
+    """This process's memory in bytes by the kernel's names; empty where there are none.
+
+    Among them VmRSS, all that is resident, of it RssAnon, its own, and RssFile, mapped files; and
+    VmHWM, the most that VmRSS ever was.
+    """
     status = Path("/proc/self/status")
     if not status.exists():
-        return None
-    found = re.search(rf"{'VmHWM' if peak else 'VmRSS'}:\s*(\d+) kB", status.read_text())
-    return int(found[1]) * 1024 if found else None
+        return {}
+    found = re.findall(r"^(\w+):\s*(\d+) kB$", status.read_text(), flags=re.MULTILINE)
+    return {name: int(kilobytes) * 1024 for name, kilobytes in found}

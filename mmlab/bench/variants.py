@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,13 +102,13 @@ def baseline_variant(config: ModelConfig, device: str, like: Variant | None = No
     return Variant("baseline", model, optimizer, published_batch, step, embed)
 
 
-def load_baseline() -> ModuleType:
-    """The module benchmarks/published_style.py of the checkout that mmlab runs from.
+def load_baseline(name: str = "published_style") -> ModuleType:
+    """A module of the folder benchmarks/ of the checkout that mmlab runs from.
 
     Raises:
         FileNotFoundError: mmlab was installed without its checkout.
     """
-    path = Path(mmlab.__file__).parents[1] / "benchmarks" / "published_style.py"
+    path = Path(mmlab.__file__).parents[1] / "benchmarks" / f"{name}.py"
     if not path.exists():
         raise FileNotFoundError(
             f"{path} is missing: the baseline is part of the repository, not of the installed "
@@ -117,6 +118,7 @@ def load_baseline() -> ModuleType:
     assert spec is not None  # it ends in .py
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module
 

@@ -7,9 +7,11 @@ import math
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+
+from mmlab.features.vector_store import open_word_vectors
 
 MAX_WORDS = 20
 """The paper reads at most this many known words of a caption."""
@@ -94,30 +96,28 @@ class WordVectorFile:
     """Word vectors of a word2vec file (binary `.bin`, or text; `.gz` of either).
 
     As in the paper, words are looked up with their case, unknown ones are dropped, and the
-    first `max_words` known ones are kept.
+    first `max_words` known ones are kept. The file is converted the first time, then mapped:
+    see `mmlab.features.vector_store`.
 
     Raises:
         ValueError: the file is not in the word2vec format.
+        FileNotFoundError: there is no such file.
     """
 
     def __init__(self, path: Path | str, *, max_words: int | None = MAX_WORDS) -> None:
-        from gensim.models import KeyedVectors
-
-        self.path, self.max_words = Path(path), max_words
-        binary = ".bin" in self.path.suffixes
-        try:
-            self._table = KeyedVectors.load_word2vec_format(str(path), binary=binary)
-        except (ValueError, EOFError, IndexError, UnicodeDecodeError) as error:
-            raise ValueError(
-                f"{path}: is not a word2vec file ({error}); give a .bin or a text file that "
-                "starts with the number of words and their width"
-            ) from error
-        self.width = int(self._table.vector_size)
+        self.path, self.max_words = Path(path).expanduser(), max_words
+        self._store = open_word_vectors(self.path)
+        self._row = lru_cache(maxsize=50_000)(self._store.row)
+        self.width = int(self._store.vectors.shape[1])
         self.name = f"word2vec-{self.path.name}-{self.width}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process maps the same files instead of being sent gigabytes."""
+        return _reopened, (self.path, self.max_words)
 
     def known(self, word: str) -> bool:
         """Whether the file has a vector for this word, in this case."""
-        return word in self._table.key_to_index
+        return self._row(word) is not None
 
     def vectors(self, words: list[str]) -> np.ndarray:
         """(N, width) float32 of known words.
@@ -125,10 +125,16 @@ class WordVectorFile:
         Raises:
             KeyError: a word is not in the file.
         """
-        rows = [self._table[word] for word in words]
-        return np.array(rows, dtype=np.float32).reshape(len(words), self.width)
+        rows = [self._row(word) for word in words]
+        if None in rows:
+            raise KeyError(words[rows.index(None)])
+        return self._store.vectors[np.array(rows, dtype=np.int64)]
 
     def encode(self, text: str) -> tuple[list[str], np.ndarray]:
         """See `TextEncoder`."""
         found = [word for word in words(text) if self.known(word)][: self.max_words]
         return found, self.vectors(found)
+
+
+def _reopened(path: Path, max_words: int | None) -> WordVectorFile:
+    return WordVectorFile(path, max_words=max_words)

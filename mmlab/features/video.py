@@ -24,18 +24,17 @@ mirroring the picture mirrors the grids and swaps right and left.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from mmlab.media import probe, stream_frames
-
 FRAMES = 8  # per second
 WIDTH, HEIGHT = 144, 96  # divisible by 2, 3 and 4 after halving
-CHUNK_SECONDS = 8
+CHUNK_SECONDS = 8  # described at once: more would not fit into a processor's cache
 SHORT_REST_SECONDS = 0.1
+"""A last rest of a file shorter than this gets no row (sound is often that much longer)."""
 
 HUES, TONES, GREYS = 12, 3, 4
 COLOURS = HUES * TONES + GREYS
@@ -55,30 +54,26 @@ CHANGE_FLOOR = 0.012
 
 
 class VideoDescriptor:
-    """See the module's docstring. One row per second of a file."""
+    """See the module's docstring. One row per second: a backbone, see `PictureBackbone`."""
 
     name = "colour-texture-motion-v1"
     width = sum(BLOCK_WIDTHS.values())
     tokens_per_second = 1.0
+    window_seconds = 1.0
+    frame_offsets = tuple(frame / FRAMES for frame in range(FRAMES + 1))
 
-    def extract(self, path: Path | str) -> np.ndarray:
-        """Describe a file.
+    def frame_size(self, width: int, height: int) -> tuple[int, int]:
+        """Any file is squeezed to (144, 96)."""
+        return WIDTH, HEIGHT
 
-        Returns:
-            (T, width) float32; row i covers [i, i + 1) s. A last rest of less than 0.1 s gets
-            no row of its own (sound is often that much longer than its picture).
-
-        Raises:
-            MediaError: the file cannot be read or has no picture.
-        """
-        duration = probe(path).duration_seconds
-        seconds = max(1, math.ceil(duration - SHORT_REST_SECONDS))
-        times = np.arange(seconds)[:, None] + np.arange(FRAMES + 1) / FRAMES  # (T, 9)
-        frames = stream_frames(
-            path, times.ravel(), size=(WIDTH, HEIGHT), chunk=CHUNK_SECONDS * (FRAMES + 1)
-        )
-        shape = (-1, FRAMES + 1, HEIGHT, WIDTH, 3)
-        return np.concatenate([describe(chunk.reshape(shape)) for chunk in frames])
+    def extract(self, blocks: Iterable[np.ndarray]) -> np.ndarray:
+        """(n, 9, 96, 144, 3) uint8 blocks -> (T, width) float32, a row for every second."""
+        rows = [
+            describe(block[first : first + CHUNK_SECONDS])
+            for block in blocks
+            for first in range(0, len(block), CHUNK_SECONDS)
+        ]
+        return np.concatenate([np.empty((0, self.width), dtype=np.float32), *rows])
 
 
 def describe(frames: np.ndarray) -> np.ndarray:

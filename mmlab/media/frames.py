@@ -1,5 +1,8 @@
 """Pictures by seconds: decord first, PyAV where decord is missing or cannot read the file.
 
+decord keeps about 5 kB for every frame that it has decoded, and indexes a file to the end before
+it gives the first; so long files are PyAV's.
+
 The frame of second t is the last one whose own time stamp is at or before t, so a variable
 frame rate is right; a time past the end gives the last frame, one before the start the first.
 """
@@ -7,7 +10,8 @@ frame rate is right; a time past the end gives the last frame, one before the st
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import islice, repeat
 from pathlib import Path
 
@@ -15,11 +19,20 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
-from av.video.reformatter import Interpolation
+from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 from PIL import Image
 
-from mmlab.media.probe import MediaError, open_media, picture_stream, probe, start_of
+from mmlab.media.probe import (
+    MediaError,
+    decoded_frames,
+    last_packet_end,
+    open_media,
+    picture_stream,
+    probe,
+    start_of,
+    stream_start,
+)
 
 TOLERANCE_SECONDS = 1e-3
 """Time stamps are rounded in many containers: a frame this little late counts as on time."""
@@ -29,6 +42,12 @@ BLOCK_FRAMES = 32
 
 SEEK_AHEAD_SECONDS = 10.0
 """PyAV jumps to a key frame rather than decode through a gap longer than this."""
+
+DECORD_SECONDS = 600.0
+"""Longer files are read by PyAV alone."""
+
+CUT_SHORT_SECONDS = 1.0
+"""So much less than its header promises may be missing at the end of a whole file."""
 
 Size = tuple[int, int]
 
@@ -67,6 +86,43 @@ def stream_frames(
         yield np.stack(block)
 
 
+def stream_windows(
+    path: Path | str,
+    starts_seconds: np.ndarray,
+    offsets_seconds: Sequence[float],
+    *,
+    size: Size | None = None,
+    windows: int = 8,
+) -> Iterator[np.ndarray]:
+    """The frames of rising windows, which may overlap; each frame is decoded once.
+
+    Args:
+        path: any file that PyAV can open.
+        starts_seconds: (N,) where the windows start.
+        offsets_seconds: K times after a window's start at which it looks at a frame.
+        size: (width, height) to scale to; as stored if None.
+        windows: how many are given at a time.
+
+    Yields:
+        (up to `windows`, K, H, W, 3) uint8 RGB.
+
+    Raises:
+        MediaError: see `read_frames`.
+    """
+    times = np.asarray(starts_seconds)[:, None] + np.asarray(offsets_seconds)  # (N, K)
+    unique, places = np.unique(times, return_inverse=True)
+    places = places.reshape(times.shape)
+    frames = enumerate(_frames_at(Path(path), unique, size))
+    kept: dict[int, np.ndarray] = {}
+    read = 0
+    for first in range(0, len(times), windows):
+        wanted = places[first : first + windows]
+        kept = {place: frame for place, frame in kept.items() if place >= wanted.min()}
+        kept.update(islice(frames, int(wanted.max()) + 1 - read))
+        read = int(wanted.max()) + 1
+        yield np.stack([[kept[place] for place in window] for window in wanted])
+
+
 def poster(path: Path | str, at_seconds: float, *, width: int = 256) -> Image.Image:
     """The frame on show at one second as a picture `width` pixels wide."""
     info = probe(path)
@@ -85,10 +141,11 @@ def _frames_at(path: Path, seconds: np.ndarray, size: Size | None) -> Iterator[n
         stream = picture_stream(container)
         if stream is None:
             raise MediaError(path, "has no picture", "choose a video file, or use its sound only")
-        offset = max(0.0, _seconds(stream.start_time, stream) - start_of(container))
+        if len(seconds) == 0:
+            return
         done = 0
         try:
-            for frame in _by_decord(path, seconds, size, offset):
+            for frame in _by_decord(path, container, stream, seconds, size):
                 yield frame
                 done += 1
         except _DecordCannotError:
@@ -100,8 +157,14 @@ class _DecordCannotError(Exception):
 
 
 def _by_decord(
-    path: Path, seconds: np.ndarray, size: Size | None, offset: float
+    path: Path,
+    container: InputContainer,
+    stream: VideoStream,
+    seconds: np.ndarray,
+    size: Size | None,
 ) -> Iterator[np.ndarray]:
+    if not 0 < (container.duration or 0) / av.time_base <= DECORD_SECONDS:
+        raise _DecordCannotError
     try:
         import decord
     except (ImportError, OSError) as error:  # OSError: its shared library does not load
@@ -112,7 +175,8 @@ def _by_decord(
         reader = decord.VideoReader(
             os.fspath(path.absolute()), ctx=decord.cpu(0), num_threads=1, width=width, height=height
         )
-        starts = _frame_starts(reader) + offset
+        starts = _frame_starts(reader) + stream_start(container, stream)
+        _check_not_cut_short(path, container, stream, starts[-1], seconds[-1])
         indices = np.searchsorted(starts, seconds + TOLERANCE_SECONDS, side="right") - 1
         unique, repeats = np.unique(indices.clip(0), return_counts=True)
         for first in range(0, len(unique), BLOCK_FRAMES):
@@ -140,22 +204,23 @@ def _by_pyav(
     size: Size | None,
 ) -> Iterator[np.ndarray]:
     """Decode forward, keeping the newest frame until one later than the wanted time comes."""
+    to_array = _ToArray(size)
     frames = _timed_frames(container, stream, float(seconds[0]))
-    shown_until, (_, shown) = 0.0, _first(path, frames)
+    shown_until, shown = _first(path, frames)
     upcoming = next(frames, None)
-    picture, source = _to_array(shown, size), shown
+    picture, source = to_array(shown), shown
     for wanted in seconds:
-        if upcoming and wanted - shown_until > SEEK_AHEAD_SECONDS:
+        if upcoming and wanted - upcoming[0] > SEEK_AHEAD_SECONDS:
             frames = _timed_frames(container, stream, wanted)
             shown_until, shown = _first(path, frames)
             upcoming = next(frames, None)
         while upcoming and upcoming[0] <= wanted + TOLERANCE_SECONDS:
             shown_until, shown = upcoming
             upcoming = next(frames, None)
-        if upcoming is None:
-            _check_not_cut_short(path, container, stream, shown_until, float(wanted))
+            if upcoming is None:
+                _check_not_cut_short(path, container, stream, shown_until, float(seconds[-1]))
         if shown is not source:
-            picture, source = _to_array(shown, size), shown
+            picture, source = to_array(shown), shown
         yield picture
 
 
@@ -175,28 +240,37 @@ def _timed_frames(
     """
     start, latest = start_of(container), 0.0
     target = max(0.0, from_seconds - TOLERANCE_SECONDS) + start
-    container.seek(int(target * av.time_base))
-    for frame in _decoded(container.demux(stream)):
+    with suppress(av.error.FFmpegError):  # without an index: from where it is
+        container.seek(int(target * av.time_base))
+    for frame in decoded_frames(container.demux(stream)):
         pts = frame.pts if frame.pts is not None else frame.dts
         latest = max(latest, _seconds(pts, stream) - start)
         yield latest, frame
 
 
-def _decoded(packets: Iterable[av.Packet]) -> Iterator[VideoFrame]:
-    for packet in packets:
-        try:
-            yield from packet.decode()  # type: ignore[misc]
-        except av.error.FFmpegError:
-            continue
-
-
 def _check_not_cut_short(
     path: Path, container: InputContainer, stream: VideoStream, last: float, wanted: float
 ) -> None:
-    """A header that promises much more picture than the file holds: it was truncated."""
-    promised = _seconds(stream.start_time, stream) + _seconds(stream.duration, stream)
-    promised -= start_of(container)
-    if min(wanted, promised) - last > 1.0:
+    """A header that promises much more than the file holds: it was truncated.
+
+    A last frame may be on show for long, and sound may go on without a picture; so before
+    anything is said, all packets are looked through.
+
+    Args:
+        path: for the message.
+        container: read to its end by this.
+        stream: the picture.
+        last: the second of its last frame.
+        wanted: the last second that is asked for.
+    """
+    promised = (container.duration or 0) / av.time_base
+    if stream.duration is not None:
+        promised = _seconds(stream.start_time, stream) + _seconds(stream.duration, stream)
+        promised -= start_of(container)
+    if min(wanted, promised) - last <= CUT_SHORT_SECONDS:
+        return
+    end = max(last, last_packet_end(container))
+    if promised - end > CUT_SHORT_SECONDS:
         problem = f"is truncated: its picture ends at {last:.1f} s of {promised:.1f} s"
         raise MediaError(path, problem, "download or record it again")
 
@@ -205,15 +279,22 @@ def _seconds(ticks: int | None, stream: VideoStream) -> float:
     return float((ticks or 0) * stream.time_base) if stream.time_base else 0.0
 
 
-def _to_array(frame: VideoFrame, size: Size | None) -> np.ndarray:
-    turns = round(frame.rotation / 90) % 4
-    width, height = size or (0, 0)
-    if turns % 2:
-        width, height = height, width
-    array = frame.to_ndarray(
-        format="rgb24",
-        width=width or None,
-        height=height or None,
-        interpolation=Interpolation.BILINEAR,
-    )
-    return np.rot90(array, turns) if turns else array
+class _ToArray:
+    """Frames as upright RGB arrays of one size, with what scaling needs set up only once."""
+
+    def __init__(self, size: Size | None) -> None:
+        self._size = size
+        self._reformatter = VideoReformatter()
+
+    def __call__(self, frame: VideoFrame) -> np.ndarray:
+        """(H, W, 3) uint8; without a size all have that of the first."""
+        turns = round(frame.rotation / 90) % 4
+        if self._size is None:
+            self._size = (
+                (frame.width, frame.height) if turns % 2 == 0 else (frame.height, frame.width)
+            )
+        width, height = self._size if turns % 2 == 0 else self._size[::-1]
+        scaled = self._reformatter.reformat(
+            frame, width, height, "rgb24", interpolation=Interpolation.BILINEAR
+        )
+        return np.rot90(scaled.to_ndarray(), turns) if turns else scaled.to_ndarray()

@@ -1,61 +1,17 @@
-"""The command line: one subcommand per stage, each thin over the library."""
+"""Commands that train, ask and check a model."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 from tyro.conf import OmitArgPrefixes, Positional
 
 from mmlab.retrieval import Retriever
 from mmlab.training import TrainConfig
-
-
-def sample(videos: int = 300, seed: int = 0, workers: int | None = None) -> None:
-    """Make the sample corpus, its features and the sample model; what is done is kept.
-
-    Args:
-        videos: how many videos the corpus has.
-        seed: of the corpus and of the training.
-        workers: processes; default: one per core.
-    """
-    from mmlab.paths import data_folder
-    from mmlab.runs import sample_run
-    from mmlab.sample import make_corpus
-
-    corpus = data_folder() / "sample"
-    make_corpus(corpus, videos=videos, seed=seed, workers=workers)
-    captions, dataset = corpus / "captions.csv", corpus / "dataset"
-    ingest(corpus / "videos", captions=captions, out=dataset, workers=workers)
-    train(dataset, out=sample_run(), config=TrainConfig(seed=seed))
-
-
-def ingest(
-    folder: Positional[Path],
-    captions: Path | None = None,
-    out: Path | None = None,
-    workers: int | None = None,
-    clip_seconds: float = 8.0,
-) -> None:
-    """Turn a folder of media into a dataset of clips with features; resumes where it stopped.
-
-    Args:
-        folder: holds mp4, mkv, webm, avi, mov, wav, flac, mp3 or m4a files.
-        captions: a csv with the columns video, start_seconds, end_seconds, text and, if you
-            like, split and others; without it every medium is cut into clips of equal length.
-        out: the dataset; default: FOLDER with "-dataset" appended.
-        workers: processes; default: one per core.
-        clip_seconds: length of the clips where there are no captions.
-    """
-    from mmlab.ingest import ingest as run
-
-    target = out or folder.with_name(folder.name + "-dataset")
-    dataset = run(folder, captions, target, workers=workers, clip_seconds=clip_seconds)
-    print(f"{target}: {len(dataset)} clips of {len(dataset.media)} media")
 
 
 def train(
@@ -202,78 +158,6 @@ def verify(files: Positional[list[Path]]) -> None:
         sys.exit(1)
 
 
-def convert(checkpoint: Positional[Path], out: Positional[Path], heads: int | None = None) -> None:
-    """Turn a checkpoint of the paper's authors into a model of this library.
-
-    Args:
-        checkpoint: a .pth file; only tensors and plain values are read from it.
-        out: a folder for config.json and model.safetensors.
-        heads: of the attention, if the checkpoint does not say and they are not 64 wide.
-    """
-    from mmlab.published import build, describe, read_checkpoint
-
-    if (out / "model.safetensors").exists():
-        raise FileExistsError(f"{out} holds a model; delete it or name another folder")
-    published = read_checkpoint(checkpoint)
-    model, unused = build(published, heads)
-    model.save_pretrained(out)
-    print(f"{out}: config.json and model.safetensors of {checkpoint}")
-    print(describe(model, unused, heads_known=heads is not None or published.says_heads))
-
-
-def bench_model(
-    size: Literal["paper", "sample"] = "paper",
-    batch: tuple[int, ...] | None = None,
-    rounds: int | None = None,
-    words: float = 9.0,
-    device: Literal["cpu", "cuda"] = "cpu",
-    compile: bool = False,
-    keep_memory: Literal["mmlab", "both", "none"] = "mmlab",
-    memory: bool = True,
-    out: Path | None = None,
-) -> None:
-    """Time a training step and an embedding against the published way of computing them.
-
-    Needs the repository's folder benchmarks/ and, at the paper's size, about 16 GB of memory.
-
-    Args:
-        size: the paper's main model or the sample corpus's.
-        batch: clips in a batch, one table for each; default: 8 16, of the sample's size 16 128.
-        rounds: of which the median counts; default: 5, of the sample's size 30.
-        words: mean words of a caption of at most 20; 20 leaves no padding to skip.
-        device: cuda runs both in bfloat16 autocast.
-        compile: run mmlab through torch.compile.
-        keep_memory: who keeps memory between training steps; `mmlab train` does.
-        memory: measure the peak memory too, in processes of their own.
-        out: also write every figure there as JSON.
-    """
-    from mmlab.bench import Settings, bench_config, heading, measure_model, table
-    from mmlab.files import write_atomically
-
-    paper = size == "paper"
-    clips = batch or ((8, 16) if paper else (16, 128))
-    settings = Settings(
-        size,
-        bench_config(size),
-        clips,
-        rounds or (5 if paper else 30),
-        words,
-        device,
-        compiled=compile,
-        kept={"mmlab": ("mmlab",), "both": ("baseline", "mmlab"), "none": ()}[keep_memory],
-        memory=memory,
-    )
-    printed = 0
-    for report in measure_model(settings):
-        if not printed:
-            print(heading(report))
-        for task in report.tasks[printed:]:
-            print(f"\n{table(task)}", flush=True)
-        printed = len(report.tasks)
-        if out:
-            write_atomically(out, report.to_json().encode())
-
-
 def _retriever(run: Path | None, split: str | None) -> Retriever:
     from mmlab.runs import open_run, splits
 
@@ -284,22 +168,3 @@ def _retriever(run: Path | None, split: str | None) -> Retriever:
     if not len(chosen):
         raise ValueError(f"{dataset.folder} has no clips of the split {split!r}; {splits(dataset)}")
     return Retriever(model, chosen)
-
-
-def main() -> None:
-    """Entry point of `mmlab`: what goes wrong is one sentence, not a traceback."""
-    commands: tuple[Callable[..., None], ...] = (
-        *(sample, ingest, train, evaluate, embed, search, localize, verify, convert),
-    )
-    try:
-        app = tyro.extras.SubcommandApp()
-        for one in commands:
-            app.command(one)
-        bench = tyro.extras.SubcommandApp()
-        bench.command(name="model")(bench_model)
-        app.command(bench, name="bench", help="Measure speed and memory.")
-        app.cli(prog="mmlab")
-    except KeyboardInterrupt:
-        sys.exit("mmlab: stopped; what was finished is kept, the same command continues")
-    except (ValueError, OSError) as error:
-        sys.exit(f"mmlab: {error}")

@@ -1,0 +1,41 @@
+"""The command line: one subcommand per stage, each thin over the library."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import tyro
+
+from mmlab.cli import bench, data, models
+
+COMMANDS: tuple[Callable[..., None], ...] = (
+    data.sample,
+    data.ingest,
+    data.convert,
+    data.check,
+    data.export,
+    models.train,
+    models.evaluate,
+    models.embed,
+    models.search,
+    models.localize,
+    models.verify,
+)
+
+
+def main() -> None:
+    """Entry point of `mmlab`: what goes wrong is one sentence, not a traceback."""
+    try:
+        app = tyro.extras.SubcommandApp()
+        for one in COMMANDS:
+            app.command(one)
+        measure = tyro.extras.SubcommandApp()
+        measure.command(name="model")(bench.bench_model)
+        measure.command(name="data")(bench.bench_data)
+        app.command(measure, name="bench", help="Measure speed and memory.")
+        app.cli(prog="mmlab")
+    except KeyboardInterrupt:
+        sys.exit("mmlab: stopped; what was finished is kept, the same command continues")
+    except (ValueError, OSError, ImportError) as error:
+        sys.exit(f"mmlab: {error}")
