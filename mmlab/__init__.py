@@ -8,6 +8,8 @@ Shape letters used everywhere: B batch, N tokens, D model width, P projection wi
 Q queries, K candidates, F audio frames (10 ms), T seconds of a long video.
 """
 
+from mmlab.check import check
+from mmlab.convert import convert_dataset
 from mmlab.dataset import ClipDataset
 from mmlab.evaluation import (
     bootstrap_interval,
@@ -21,10 +23,12 @@ from mmlab.evaluation import (
 )
 from mmlab.evaluation.moments import attention_on_moment, mean_interval
 from mmlab.evaluation.neighbours import neighbour_agreement
+from mmlab.export import export_webdataset
 from mmlab.ingest import ingest
 from mmlab.losses import combinatorial_loss, contrastive_loss
 from mmlab.model import FusionModel, ModelConfig
 from mmlab.paths import data_folder
+from mmlab.readers.captions import read_captions
 from mmlab.readers.crosstask import read_crosstask
 from mmlab.retrieval import Retriever
 from mmlab.runs import open_run, sample_run, train_run
@@ -42,11 +46,14 @@ __all__ = [
     "attention_on_moment",
     "bootstrap_interval",
     "chance_recall",
+    "check",
     "combination_name",
     "combinatorial_loss",
     "contrastive_loss",
+    "convert_dataset",
     "data_folder",
     "difference_interval",
+    "export_webdataset",
     "ingest",
     "mean_interval",
     "neighbour_agreement",
@@ -54,6 +61,7 @@ __all__ = [
     "ordered_assignment",
     "parse_combination",
     "rank_of_match",
+    "read_captions",
     "read_crosstask",
     "read_metrics",
     "recall_at",

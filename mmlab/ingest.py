@@ -180,7 +180,7 @@ def _clips(
     lost = clips["media_id"].isin(list(broken))
     counts = clips.loc[lost, "media_id"].value_counts()
     skipped = [
-        (media_id, reason + _with_captions(counts.get(media_id, 0)))
+        (media_id, reason + _with_captions(int(counts.get(media_id, 0))))
         for media_id, reason in broken.items()
     ]
     clips = clips[~lost].reset_index(drop=True)

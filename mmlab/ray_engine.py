@@ -85,7 +85,7 @@ def _cluster() -> Iterator[ModuleType]:
         yield ray
         return
     address = os.environ.get("RAY_ADDRESS", "local")
-    ray.init(address, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init(address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     try:
         yield ray
     finally:

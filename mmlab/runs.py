@@ -16,6 +16,7 @@ from mmlab.features.audio import FRAMES_PER_SECOND
 from mmlab.files import write_atomically
 from mmlab.model import FusionModel, ModelConfig
 from mmlab.paths import data_folder
+from mmlab.readers.captions import NO_SPLIT
 from mmlab.training import Metrics, TrainConfig, train
 from mmlab.types import Modality
 
@@ -32,17 +33,12 @@ def train_run(
     *,
     on_epoch: Callable[[int, Metrics], None] | None = None,
 ) -> list[Metrics]:
-    """Train a fresh sample-sized model on the split "train" of a dataset.
+    """Train a fresh sample-sized model on the clips that `clips_to_train` gives.
 
     Returns:
         The mean loss terms of each epoch.
     """
-    clips = dataset.select(split="train")
-    if not len(clips):
-        raise ValueError(
-            f"{dataset.folder} has no clips of the split 'train'; {splits(dataset)}; give the "
-            "captions file a column split (train, validation, test) and run `mmlab ingest` again"
-        )
+    clips = clips_to_train(dataset)
     torch.manual_seed(config.seed)
     model = FusionModel(model_config(dataset.features))
     run_folder.mkdir(parents=True, exist_ok=True)
@@ -73,10 +69,37 @@ def _is_frames(info: FeatureInfo) -> bool:
     return info.tokens_per_second == FRAMES_PER_SECOND
 
 
-def splits(dataset: ClipDataset) -> str:
-    """Say which splits a dataset has, for messages: "there are test (3), train (10)"."""
-    counts = dataset.manifest.split.value_counts().sort_index()
-    return "there are " + ", ".join(f"{name} ({count})" for name, count in counts.items())
+def clips_to_train(dataset: ClipDataset) -> ClipDataset:
+    """The split "train"; everything where the captions name no split at all.
+
+    Raises:
+        ValueError: there are splits, but none of that name.
+    """
+    names = set(dataset.manifest.split)
+    return _clips_of(dataset, NO_SPLIT if names == {NO_SPLIT} else "train")
+
+
+def clips_to_ask(dataset: ClipDataset, split: str | None = None) -> ClipDataset:
+    """The clips of a split; by default of "test" if there is one, else everything.
+
+    Raises:
+        ValueError: no clips of that split.
+    """
+    if split is None and "test" not in set(dataset.manifest.split):
+        return dataset
+    return _clips_of(dataset, split or "test")
+
+
+def _clips_of(dataset: ClipDataset, split: str) -> ClipDataset:
+    clips = dataset.select(split=split)
+    if not len(clips):
+        counts = dataset.manifest.split.value_counts().sort_index()
+        found = ", ".join(f"{name} ({count})" for name, count in counts.items())
+        raise ValueError(
+            f"{dataset.folder} has no clips of the split {split!r}, it has {found or 'none'}; give "
+            "the captions a column split (train, validation, test) and run `mmlab ingest` again"
+        )
+    return clips
 
 
 def open_run(run_folder: Path | None = None) -> tuple[FusionModel, ClipDataset]:

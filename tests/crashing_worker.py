@@ -11,10 +11,14 @@ from mmlab import shards
 def crash_on_red(work: shards.ShardWork) -> list[shards.MediaRecord]:
     real = shards.extract
 
-    def extract(path: Path):
+    def extract(path: Path, *arguments):
         if path.name == "red right.mp4":
             os._exit(11)
-        return real(path)
+        return real(path, *arguments)
 
     shards.extract = extract
     return shards.write_shard(work)
+
+
+def die_at_once(work: shards.ShardWork) -> list[shards.MediaRecord]:
+    os._exit(11)

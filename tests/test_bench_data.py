@@ -127,7 +127,7 @@ def test_memory_counts_what_a_reader_keeps(content, monkeypatch):
         return lambda rows: kept.append(np.ones(4 << 20, dtype=np.uint8))
 
     monkeypatch.setattr(loading, "reader", hoarder)
-    found = loading._memory(content, "npz", 2, 1, batches=8)
+    found = loading._memory(content, "npz", 32, 1)
     assert found.own > 30e6
 
 
@@ -149,7 +149,7 @@ def test_the_clock_charges_the_innermost_stage(monkeypatch):
     with clock.stage("outer"), clock.stage("inner"):
         pass
     clock.charge()
-    assert clock.seconds == {extraction.REST: 1.0 + 5.0, "outer": 2.0 + 4.0, "inner": 3.0}
+    assert dict(clock.seconds) == {extraction.REST: 1.0 + 5.0, "outer": 2.0 + 4.0, "inner": 3.0}
 
 
 def test_extraction_measures_every_stage(media_folder):
@@ -218,7 +218,7 @@ def test_a_dataset_with_one_stream_is_compared_too(media_folder, tmp_path):
 
     dataset = ingest(media_folder, None, tmp_path / "set", clip_seconds=1.0, progress=False)
     both = [row for row, one in enumerate(dataset.manifest.media_id) if one.startswith(("r", "g"))]
-    content = content_of(dataset.select(both), tmp_path / "npz", "tiny")
+    content = content_of(dataset.select(both), tmp_path / "npz")
     readers = {name: reader(content, name) for name in ("npz", "mmlab")}
     content.folders.pop("compressed npz")
     check_equal_tokens(content, readers, list(range(len(both))))

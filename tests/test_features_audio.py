@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 
 from mmlab.features import audio
-from mmlab.features.audio import log_mel, seconds_to_frame
+from mmlab.features.audio import LogMel, log_mel, seconds_to_frame
+from mmlab.features.backbone import SoundBackbone
+from mmlab.media import SoundBlocks, read_audio
+from tests.conftest import write_video
 
 REFERENCE = Path(__file__).parents[1].parent / "shared" / "reference" / "data_and_metrics.npz"
 
@@ -47,6 +50,62 @@ def test_blocks_change_nothing(monkeypatch):
     whole = log_mel(waveform)
     monkeypatch.setattr(audio, "BLOCK_FRAMES", 7)
     np.testing.assert_allclose(log_mel(waveform), whole, atol=1e-4)
+
+
+def librosa_log_mel(waveform: np.ndarray) -> np.ndarray:
+    """The whole waveform at once, by librosa's own functions."""
+    signal = librosa.effects.preemphasis(waveform - waveform.mean(), coef=0.97, zi=[0.0])
+    power = librosa.feature.melspectrogram(
+        y=signal,
+        sr=16_000,
+        n_fft=400,
+        hop_length=160,
+        window=np.hamming(400),
+        pad_mode="reflect",
+        n_mels=40,
+        fmin=20,
+    )
+    return librosa.power_to_db(power, ref=np.max, top_db=80).T
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.3])
+@pytest.mark.parametrize("length", [1, 7, 160, 201, 400, 1_000, 40_001])
+def test_blocks_of_sound_give_what_the_whole_gives(length, offset):
+    """A faint tone under noise that comes and goes, and a constant that must be taken off."""
+    seconds = np.arange(40_001) / 16_000
+    loudness = 0.1 * np.sin(seconds) ** 4 + 1e-5
+    waveform = noise(40_001) * loudness + 0.01 * np.sin(6_000 * seconds) + offset
+    waveform = waveform.astype(np.float32)
+    blocks = [waveform[first : first + length] for first in range(0, len(waveform), length)]
+    frames = LogMel().extract(blocks)
+    np.testing.assert_allclose(frames, librosa_log_mel(waveform), atol=1e-3)
+    np.testing.assert_allclose(frames, log_mel(waveform), atol=1e-3)
+
+
+@pytest.mark.parametrize("samples", [1, 2, 159, 160, 199, 200, 201, 202, 399, 400, 560])
+def test_short_sound_is_mirrored_as_numpy_does(samples):
+    waveform = noise(samples) if samples > 1 else np.array([0.5], dtype=np.float32)
+    halves = [waveform[: samples // 2], waveform[samples // 2 :]]
+    frames = LogMel().extract(halves)
+    assert frames.shape == (1 + samples // 160, 40)
+    if samples > 1:
+        np.testing.assert_allclose(frames, slow_log_mel(waveform), atol=2e-3)
+
+
+def test_a_file_in_blocks_gives_what_it_gives_whole(tmp_path):
+    hum = noise(16_000)
+    path = write_video(tmp_path / "a.mp4", 5.0, sound=lambda seconds: np.resize(hum, len(seconds)))
+    blocks = SoundBlocks(path, 16_000, block_seconds=0.7)
+    np.testing.assert_allclose(
+        LogMel().extract(blocks), librosa_log_mel(read_audio(path)), atol=1e-3
+    )
+
+
+def test_is_a_sound_backbone():
+    backbone = LogMel()
+    assert isinstance(backbone, SoundBackbone)
+    assert (backbone.width, backbone.tokens_per_second) == (40, 100.0)
+    assert backbone.extract([]).shape == (2, 40)
 
 
 def test_range_shape_and_untouched_input():

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mmlab.features import video
+from mmlab.features.backbone import PictureBackbone
 from mmlab.features.video import BLOCK_WIDTHS, HEIGHT, WIDTH, VideoDescriptor, describe
-from mmlab.media import MediaError
-from tests.conftest import RED, moving_square, tone, write_video
+from mmlab.media import probe, stream_windows
+from tests.conftest import RED, moving_square
 
 TIMES = np.arange(9) / 8
 
@@ -148,30 +150,37 @@ def test_edges_are_counted_by_orientation():
     assert lying[3] > 0.99 * lying.sum()
 
 
-def test_seconds_are_described_alone_and_in_any_chunks(tmp_path, monkeypatch):
-    path = write_video(tmp_path / "film.mp4", 5.0, picture=moving_square())
-    whole = VideoDescriptor().extract(path)
-    monkeypatch.setattr(video, "CHUNK_SECONDS", 2)
-    np.testing.assert_array_equal(VideoDescriptor().extract(path), whole)
+def real_rows(path: Path) -> np.ndarray:
+    """The descriptor of a real file, a second for each row."""
+    backbone = VideoDescriptor()
+    starts = np.arange(np.ceil(probe(path).duration_seconds - 0.1))
+    size = backbone.frame_size(640, 480)
+    return backbone.extract(stream_windows(path, starts, backbone.frame_offsets, size=size))
+
+
+def test_is_a_picture_backbone():
+    backbone = VideoDescriptor()
+    assert isinstance(backbone, PictureBackbone)
+    assert backbone.frame_offsets == tuple(TIMES)
+    assert backbone.frame_size(1920, 1080) == backbone.frame_size(30, 400) == (WIDTH, HEIGHT)
+
+
+def test_seconds_are_described_alone_and_in_any_blocks(monkeypatch):
+    frames = film(square(speed=(30, 10)), 5)
+    whole = VideoDescriptor().extract([frames])
     assert whole.shape == (5, VideoDescriptor.width)
+    np.testing.assert_array_equal(whole[3:4], describe(frames[3:4]))
+    np.testing.assert_array_equal(VideoDescriptor().extract([frames[:1], frames[1:]]), whole)
+    monkeypatch.setattr(video, "CHUNK_SECONDS", 2)
+    np.testing.assert_array_equal(VideoDescriptor().extract([frames]), whole)
 
 
-def test_one_row_per_begun_second(tmp_path):
-    extract = VideoDescriptor().extract
-    lengths = {
-        seconds: len(extract(write_video(tmp_path / "a.mp4", seconds, picture=moving_square())))
-        for seconds in (0.2, 1.0, 1.04, 1.4)
-    }
-    assert lengths == {0.2: 1, 1.0: 1, 1.04: 1, 1.4: 2}
+def test_no_blocks_no_rows():
+    assert VideoDescriptor().extract([]).shape == (0, VideoDescriptor.width)
 
 
 def test_a_real_file_moving_right_and_one_moving_left(media_folder):
-    right = VideoDescriptor().extract(media_folder / "red right.mp4")[1]
-    left = VideoDescriptor().extract(media_folder / "green left.mp4")[1]
+    right = real_rows(media_folder / "red right.mp4")[1]
+    left = real_rows(media_folder / "green left.mp4")[1]
     assert speeds(right).argmax() == 0
     assert speeds(left).argmax() == 1
-
-
-def test_sound_alone_is_refused(tmp_path):
-    with pytest.raises(MediaError, match="no picture"):
-        VideoDescriptor().extract(write_video(tmp_path / "a.mp4", 1.0, sound=tone()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import signal
@@ -11,16 +12,23 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import save_file
 
-from mmlab import shards
+from mmlab import diary, progress, shards
 from mmlab.dataset import ClipDataset
-from mmlab.ingest import find_media, ingest
+from mmlab.diary import read_note
+from mmlab.extraction import Extractors
+from mmlab.finding import find_media
+from mmlab.ingest import ingest
+from mmlab.media_features import MediaFeatures
+from mmlab.readers.captions import usable_captions
 from mmlab.shards import MediaFile, plan_shards, read_records
 from mmlab.workers import write_shards
 from tests.conftest import moving_square, tone, write_video
-from tests.crashing_worker import crash_on_red
+from tests.crashing_worker import crash_on_red, die_at_once
 
 REAL_CLIPS = Path(__file__).parents[1].parent / "shared" / "real" / "clips"
 
@@ -80,8 +88,8 @@ def test_folder_without_media_is_refused(tmp_path):
 
 
 def test_bad_captions_are_refused_before_any_work(media_folder, tmp_path):
-    (tmp_path / "captions.csv").write_text("video,text\na,b\n")
-    with pytest.raises(ValueError, match="captions.csv: column"):
+    (tmp_path / "captions.csv").write_text("name,text\na,b\n")
+    with pytest.raises(ValueError, match="captions.csv"):
         run(media_folder, tmp_path / "out", tmp_path / "captions.csv")
     assert not (tmp_path / "out").exists()
 
@@ -104,7 +112,7 @@ def test_processes_give_the_same_bytes_as_none(media_folder, tmp_path, small_sha
 def test_second_run_reads_nothing_again(media_folder, tmp_path, monkeypatch, capsys):
     run(media_folder, tmp_path / "out")
     before = content(tmp_path / "out")
-    monkeypatch.setattr(shards, "extract", lambda _: pytest.fail("read again"))
+    monkeypatch.setattr(shards, "extract", lambda *_: pytest.fail("read again"))
     run(media_folder, tmp_path / "out", progress=True)
     assert content(tmp_path / "out") == before
     assert "4 media files, 4 already done" in capsys.readouterr().out
@@ -132,65 +140,67 @@ def test_changed_captions_rewrite_the_manifest_only(media_folder, tmp_path):
     header = "video,start_seconds,end_seconds,text\n"
     captions.write_text(header + "red right.mp4,0,1,one\nmissing.mp4,0,1,x\n")
     assert run(media_folder, out, captions).manifest.text.tolist() == ["one"]
-    assert "line 3" in skipped(out)["missing.mp4"]
+    assert "not among the media" in skipped(out)["missing.mp4"]
     before = content(out)
     captions.write_text(header + "red right.mp4,0,1,two\n")
     assert run(media_folder, out, captions).manifest.text.tolist() == ["two"]
     changed = {name for name, data in content(out).items() if data != before[name]}
-    assert changed == {"manifest.parquet", "skipped.csv"}
+    assert changed == {"manifest.parquet", "skipped.csv", "dataset.json"}  # it names the others
 
 
 def test_damaged_and_unfinished_shards_are_made_again(media_folder, tmp_path):
     out = tmp_path / "out"
     run(media_folder, out)
     before = content(out)
-    (shard,) = (out / "features").iterdir()
+    shard = next((out / "features").iterdir())
     shard.write_bytes(shard.read_bytes()[:100])
     (out / "features" / "x.safetensors.1.part").write_bytes(b"half")
     run(media_folder, out)
     assert content(out) == before
 
 
-def test_what_remains_is_split_as_before(tmp_path, monkeypatch):
-    monkeypatch.setattr(shards, "MEDIA_PER_SHARD", 4)
+@pytest.mark.parametrize("count", [1, 15, 64, 65, 259, 2000])
+def test_what_remains_is_split_as_before(tmp_path, monkeypatch, count):
     monkeypatch.setattr(shards, "LARGE_FILE_BYTES", 80)
-    files = [MediaFile(f"{number:03}.mp4", 7 * number % 90) for number in range(59)]
+    files = [MediaFile(f"{number:03}.mp4", 7 * number % 90) for number in range(count)]
     whole = plan_shards(tmp_path, tmp_path, files)
+    assert len(whole) >= min(count, 33)  # every worker finds something to do
+    assert max(len(work.files) for work in whole) <= shards.MEDIA_PER_SHARD
     assert {file for work in whole for file in work.files} == set(files)
     for step in (2, 3, 5):
         done = {file for work in whole[::step] for file in work.files}
-        rest = plan_shards(tmp_path, tmp_path, [file for file in files if file not in done])
+        left = [file for file in files if file not in done]
+        rest = plan_shards(tmp_path, tmp_path, left, total=count)
         assert set(rest) == set(whole) - set(whole[::step])
 
 
-KILLED = """
+STOPPED = """
 import sys
 from pathlib import Path
-from mmlab import shards
 from mmlab.ingest import ingest
-shards.MEDIA_PER_SHARD = 1
-folder, out = map(Path, sys.argv[1:])
-ingest(folder, None, out, workers=1, progress=False)
+if __name__ == "__main__":
+    ingest(Path(sys.argv[1]), None, Path(sys.argv[2]), workers=2, progress=False)
 """
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_stopped_run_continues_to_the_same_bytes(how, tmp_path, small_shards):
+def test_a_run_stopped_with_control_c_continues_to_the_same_bytes(tmp_path):
     folder, out = tmp_path / "media", tmp_path / "out"
+    (tmp_path / "stopped.py").write_text(STOPPED)
     for number in range(8):
         write_video(folder / f"{number}.mp4", 2.0, picture=moving_square(), sound=tone())
     process = subprocess.Popen(
-        [sys.executable, "-c", KILLED, folder, out], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, tmp_path / "stopped.py", folder, out],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while len(list((out / "features").glob("*.safetensors"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.002)
-    process.send_signal(how)
+    process.send_signal(signal.SIGINT)
     output = process.communicate()[0].decode()
     assert process.returncode != 0
     assert 2 <= len(list((out / "features").glob("*.safetensors"))) < 8
-    if how == signal.SIGINT:
-        assert "run the same command to go on" in output
+    assert "run the same command to go on" in output
     run(folder, out)
     run(folder, tmp_path / "undisturbed")
     assert content(out) == content(tmp_path / "undisturbed")
@@ -199,16 +209,16 @@ def test_stopped_run_continues_to_the_same_bytes(how, tmp_path, small_shards):
 def test_full_disk_keeps_what_is_done_and_says_so(
     media_folder, tmp_path, small_shards, monkeypatch
 ):
-    real, written = shards.write_atomically, []
+    real, written = shards.save_file, []
 
-    def write(path: Path, data: bytes) -> None:
+    def save(tensors: dict, path: Path, metadata: dict) -> None:
         if len(written) == 2:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        real(path, data)
-        written.append(path)
+        real(tensors, path, metadata)
+        written.append(path.with_name(path.name.split(".")[0] + ".safetensors"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(shards, "write_atomically", write)
+        patch.setattr(shards, "save_file", save)
         with pytest.raises(OSError, match=r"out: the disk is full.*run again"):
             run(media_folder, tmp_path / "out")
     assert all(path.exists() for path in written)
@@ -237,3 +247,146 @@ def test_real_clips(tmp_path):
     for clip in dataset:
         assert len(clip.tokens["video"]) >= 1
         assert all(bool(tokens.isfinite().all()) for tokens in clip.tokens.values())
+
+
+def test_subtitles_beside_media_and_equal_clips_for_the_others(media_folder, tmp_path):
+    folder = tmp_path / "media"
+    shutil.copytree(media_folder, folder)
+    (folder / "red right.en.vtt").write_text(
+        "WEBVTT\n\n00:00.500 --> 00:01.500\na red square\n\n00:09.000 --> 00:10.000\nbehind\n"
+    )
+    dataset = run(folder, tmp_path / "out", clip_seconds=1.0)
+    texts = dataset.manifest.groupby("media_id").text.apply(list)
+    assert texts["red right.mp4"] == ["a red square"]
+    assert texts["blue mute.mp4"] == ["", ""]
+    assert "behind the end" in skipped(tmp_path / "out")["red right.mp4"]
+
+
+def test_unreadable_media_are_listed_once_with_their_captions(media_folder, tmp_path):
+    folder = tmp_path / "media"
+    shutil.copytree(media_folder, folder / "cooking")
+    (folder / "cooking" / "broken.mp4").write_bytes(b"\0" * 100)
+    captions = tmp_path / "captions.csv"
+    captions.write_text(
+        "video,start_seconds,end_seconds,text,licence\n"
+        "broken,0,1,one,CC0\nbroken.mp4,1,2,two,CC0\nred right,0,1,three,CC BY\n"
+    )
+    dataset = run(folder, tmp_path / "out", captions)
+    assert dataset.manifest.media_id.tolist() == ["cooking/red right.mp4"]  # by its published id
+    assert dataset.manifest.licence.tolist() == ["CC BY"]
+    (reason,) = skipped(tmp_path / "out").values()
+    assert "not a media file" in reason
+    assert reason.endswith("; 2 captions of it left out")
+
+
+def test_captions_that_were_read_before_are_taken(media_folder, tmp_path):
+    table = pd.DataFrame({"video": ["red right.mp4"], "text": ["all of it"]})
+    captions = usable_captions(table, "a test", skipped=[("line 7", "is odd")])
+    dataset = run(media_folder, tmp_path / "out", captions)
+    assert dataset.manifest.end_seconds[0] == dataset.media.duration_seconds.max()
+    assert skipped(tmp_path / "out") == {"line 7": "is odd"}
+
+
+def test_one_reason_is_one_line(media_folder, tmp_path, monkeypatch):
+    def extract(path, extractors, on_progress):
+        if path.name == "only sound.mp4":
+            tokens = {"audio": np.full((3, 40), 1e6)}
+            return MediaFeatures(duration_seconds=1.0, tokens=tokens)
+        if path.name == "blue mute.mp4":
+            raise ValueError("odd\nthing")
+        return MediaFeatures(duration_seconds=1.0, tokens={"audio": np.ones((3, 40))})
+
+    monkeypatch.setattr(shards, "extract", extract)
+    dataset = run(media_folder, tmp_path / "out")
+    assert skipped(tmp_path / "out") == {
+        "blue mute.mp4": "odd thing",
+        "only sound.mp4": "120 of its 120 audio values are not finite as float16",
+    }
+    assert dataset.media.has_audio.all()
+    assert not dataset.media.has_video.any()
+
+
+def test_what_the_media_are_is_kept(media_folder, tmp_path):
+    media = run(media_folder, tmp_path / "out").media.set_index("media_id")
+    red, sound = media.loc["red right.mp4"], media.loc["only sound.mp4"]
+    assert (red.width, red.height, red.frames_per_second) == (128, 96, pytest.approx(25))
+    assert (sound.width, sound.height, sound.frames_per_second) == (0, 0, 0)
+    assert red.picture_start_seconds == pytest.approx(0, abs=0.05)
+
+
+def test_a_dataset_of_version_1_is_made_anew(media_folder, tmp_path):
+    out = tmp_path / "out"
+    run(media_folder, out)
+    expected = content(out)
+    about = json.loads((out / "dataset.json").read_text())
+    (out / "dataset.json").write_text(json.dumps(about | {"version": 1}))
+    old = out / "features" / "0123456789abcdef.safetensors"
+    save_file({"red right.mp4/video": np.ones((2, 3), "f2")}, old, {"mmlab": '{"features": {}}'})
+    with pytest.raises(ValueError, match=r"version 1.*run the same `mmlab ingest` again"):
+        ClipDataset.open(out)
+    run(media_folder, out)
+    assert content(out) == expected
+
+
+def test_other_extractors_make_all_anew_and_the_text_encoder_nothing(media_folder, tmp_path):
+    out = tmp_path / "out"
+    run(media_folder, out)
+    (tmp_path / "vectors.txt").write_text("2 2\nred 1 0\nmoves 0 1\n")
+    before = content(out)
+    dataset = run(media_folder, out, text=str(tmp_path / "vectors.txt"))
+    assert dataset.text_encoder.width == dataset.features["text"].width == 2
+    after = content(out)
+    assert {name for name in after if after[name] != before.get(name)} == {"dataset.json"}
+    dataset = run(media_folder, out, extractors=Extractors(audio="none"))
+    assert list(dataset.features) == ["text", "video"]
+    assert dataset.media.media_id.tolist() == ["blue mute.mp4", "green left.mp4", "red right.mp4"]
+    assert "only sound.mp4" in skipped(out)
+    assert not {name for name in content(out) if "features" in name} & before.keys()
+
+
+def test_published_features_are_not_replaced(media_folder, tmp_path):
+    out = tmp_path / "out"
+    run(media_folder, out)
+    about = json.loads((out / "dataset.json").read_text())
+    about["features"]["video"]["source"] = ""
+    (out / "dataset.json").write_text(json.dumps(about))
+    before = content(out)
+    with pytest.raises(ValueError, match="published features; choose another folder"):
+        run(media_folder, out)
+    assert content(out) == before
+
+
+def test_the_bar_moves_within_a_file(media_folder, tmp_path, monkeypatch, capsys):
+    """One worker, one shard: bytes, files and speed are seen while it works."""
+    monkeypatch.setattr(diary, "SECONDS_BETWEEN_NOTES", 0.0)
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LOOKS", 0.001)
+    files = [file for file in find_media(media_folder) if "red" in file.media_id]
+    (work,) = plan_shards(media_folder, tmp_path, files)
+    seen = []
+    with progress.Progress([work]) as bar:
+
+        def extract(path, extractors, on_progress):
+            for fraction in (0.25, 0.5):
+                on_progress(fraction)
+                seen.append(read_note(work.diary))
+                deadline = time.monotonic() + 5
+                while bar._bar.n < fraction * work.size_bytes - 1 and time.monotonic() < deadline:
+                    time.sleep(0.001)
+                seen.append(bar._bar.n / work.size_bytes)
+            return MediaFeatures(duration_seconds=3.0, tokens={"audio": np.ones((3, 40))})
+
+        monkeypatch.setattr(shards, "extract", extract)
+        bar.finished(work, shards.write_shard(work))
+    quarter, seen_quarter, half, seen_half = seen
+    assert quarter.media_id == "red right.mp4"
+    assert quarter.media_seconds == pytest.approx(0.25 * 3, abs=0.1)
+    assert (half.fraction, half.files) == (0.5, 0)
+    assert [seen_quarter, seen_half] == pytest.approx([0.25, 0.5], abs=1e-3)
+    assert "1/1 files" in capsys.readouterr().err
+    assert not work.diary.exists()
+
+
+def test_a_worker_that_cannot_begin_is_an_error(media_folder, tmp_path):
+    work = plan_shards(media_folder, tmp_path, find_media(media_folder))
+    with pytest.raises(OSError, match="before it began"):
+        list(write_shards(work, 2, die_at_once))

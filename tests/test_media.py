@@ -13,13 +13,16 @@ import pytest
 
 from mmlab.media import (
     MediaError,
+    SoundBlocks,
     cut_clip,
     frames,
     poster,
     probe,
     read_audio,
     read_frames,
+    sound,
     stream_frames,
+    stream_windows,
 )
 from tests.conftest import grey_clock, moving_square, tone, write_video
 
@@ -107,6 +110,27 @@ def test_pyav_jumps_over_long_gaps(tmp_path, without_decord):
     np.testing.assert_allclose(greys(path, list(seconds)), 20 + 3 * seconds, atol=2.0)
 
 
+def test_long_files_are_read_without_decord(tmp_path, monkeypatch):
+    """decord keeps memory for every frame that it has decoded."""
+    path = write_video(
+        tmp_path / "long.mp4", 40.0, picture=grey_clock(seconds_to_grey=4), frames_per_second=5
+    )
+    monkeypatch.setattr(frames, "DECORD_SECONDS", 30.0)
+    used = []
+    decord = pytest.importorskip("decord")
+    reader = decord.VideoReader
+    monkeypatch.setattr(
+        decord,
+        "VideoReader",
+        lambda *args, **options: used.append(args) or reader(*args, **options),
+    )
+    seconds = [1.0, 20.0, 39.0]
+    long = greys(path, seconds)
+    assert not used
+    monkeypatch.undo()
+    np.testing.assert_allclose(long, greys(path, seconds), atol=1.0)
+
+
 @needs_real_clips
 @pytest.mark.parametrize("path", real_clips, ids=lambda path: path.name)
 @pytest.mark.parametrize("size", [None, (96, 64)])
@@ -152,6 +176,28 @@ def test_streaming_gives_the_same_frames_as_reading(clock):
     np.testing.assert_array_equal(streamed, read_frames(clock, seconds))
 
 
+@pytest.mark.parametrize("reader", ["decord", "pyav"])
+@pytest.mark.parametrize("windows", [1, 3, 100])
+def test_windows_that_overlap_show_what_reading_each_shows(clock, reader, windows, without_decord):
+    if reader == "pyav":
+        without_decord()
+    starts, offsets = np.arange(7) / 2, (0.0, 0.3, 1.25)
+    blocks = list(stream_windows(clock, starts, offsets, size=(32, 24), windows=windows))
+    assert {len(block) for block in blocks[:-1]} <= {windows}
+    each = [read_frames(clock, start + np.array(offsets), size=(32, 24)) for start in starts]
+    np.testing.assert_array_equal(np.concatenate(blocks), each)
+    assert list(stream_windows(clock, starts[:0], offsets)) == []
+
+
+def test_frames_are_scaled_alike_where_a_file_changes_its_size(tmp_path, without_decord):
+    path, small = tmp_path / "a.ts", tmp_path / "b.ts"
+    write_video(path, 1.0, picture=grey_clock((64, 48)), codecs=("mpeg4", ""))
+    write_video(small, 1.0, picture=grey_clock((32, 24)), codecs=("mpeg4", ""))
+    path.write_bytes(path.read_bytes() + small.read_bytes())
+    without_decord()
+    assert read_frames(path, [0.0, 0.5, 0.96, 1.5]).shape == (4, 48, 64, 3)
+
+
 def test_no_times_no_frames(clock):
     assert read_frames(clock, []).shape == (0, 48, 64, 3)
     assert list(stream_frames(clock, np.array([]))) == []
@@ -183,6 +229,52 @@ def test_late_sound_stays_in_step_with_the_picture(tmp_path):
     sound = read_audio(path)
     assert not sound[:14_400].any()
     assert np.abs(sound[17_600:20_000]).max() > 0.2
+
+
+@pytest.mark.parametrize("block_seconds", [0.3, 1.0, 60.0])
+def test_sound_in_blocks_is_the_sound(media_folder, block_seconds):
+    path = media_folder / "red right.mp4"
+    blocks = SoundBlocks(path, 8_000, block_seconds)
+    pieces = list(blocks)
+    assert {len(piece) for piece in pieces[:-1]} <= {round(8_000 * block_seconds)}
+    whole = read_audio(path, sample_rate=8_000)
+    np.testing.assert_array_equal(np.concatenate(pieces), whole)
+    np.testing.assert_array_equal(np.concatenate(list(blocks)), whole)  # as often as wanted
+    assert list(SoundBlocks(media_folder / "blue mute.mp4")) == []
+    with pytest.raises(MediaError, match="no such file"):
+        next(iter(SoundBlocks(media_folder / "gone.mp4")))
+
+
+def test_pieces_of_sound_are_laid_out_forward():
+    """A hole is silent; what is stamped before what was heard is left out."""
+    ones = np.ones(4, dtype=np.float32)
+    pieces = [
+        (-2, ones * 0.1),
+        (2, ones * 0.2),
+        (9, ones * 0.3),
+        (10, ones * 0.4),
+        (13, ones * np.nan),
+    ]
+    whole = np.array([0.1] * 2 + [0.2] * 4 + [0] * 3 + [0.3] * 4 + [0.4] + [0] * 3, np.float32)
+    for most in (1, 2, 100):
+        np.testing.assert_array_equal(
+            np.concatenate([*sound._forward(pieces, 0, None, most)]), whole
+        )
+        np.testing.assert_array_equal(
+            np.concatenate([*sound._forward(pieces, 3, 11, most)]), whole[3:11]
+        )
+    assert list(sound._forward(pieces, 0, 8, 100))[-1].tolist() == [0.0, 0.0]
+
+
+def test_sound_that_changes_its_channels_and_rate_midway(tmp_path):
+    path, other = tmp_path / "a.mp3", tmp_path / "b.mp3"
+    write_video(path, 2.0, sound=tone(), codecs=("", "libmp3lame"))
+    write_video(other, 2.0, sound=tone(880), codecs=("", "libmp3lame"), sample_rate=22_050)
+    path.write_bytes(path.read_bytes() + other.read_bytes())
+    sound = read_audio(path)
+    assert len(sound) == pytest.approx(64_000, abs=4_000)
+    for part, hertz in ((sound[8_000:24_000], 440), (sound[40_000:56_000], 880)):
+        assert np.argmax(np.abs(np.fft.rfft(part))) == pytest.approx(hertz, abs=3)
 
 
 def test_sound_where_there_is_none(media_folder):

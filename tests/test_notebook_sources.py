@@ -16,6 +16,7 @@ TOUR = [
     "04_attention",
     "05_retrieval",
     "06_localisation",
+    "07_your_own_videos",
 ]
 LONGEST_CELL_LINES = 20
 LONGEST_FUNCTION_LINES = 8

@@ -41,7 +41,7 @@ MSRVTT = {
 FILES = {
     "own csv": "video,start_seconds,end_seconds,text,score\na.mp4,0,1.5,hello,3\nb,1,2,x,4\n",
     "own semicolons": 'file;start;end;caption\na;0:01;0:02,5;"x; y"\nb;1;2;z\n',
-    "SRT": "1\n00:00:01,000 --> 00:00:02,500\nHello <b>big</b>\n\n2\n00:00:03,0 --> 00:00:04,0\nx\n",
+    "SRT": "1\n00:00:01,000 --> 00:00:02,500\nHello <b>big</b>\n\n2\n0:00:03,0 --> 0:00:04,0\nx\n",
     "WebVTT": "WEBVTT\n\nNOTE x\n\n00:01.000 --> 00:02.000 align:start\na<00:01.500><c> b</c>\n",
     "MSR-VTT 1k-A csv": "key,vid_key,video_id,sentence\nret0,msr9770,video9770,a person\n",
     "YouCook2 validation csv": "end,start,task,text,video_id\n60,47,226,pick it,xHr8X2Wpmno\n",

@@ -77,7 +77,7 @@ def videos(draw):
     return [(start, start + long, f"w{i}") for i, (start, long) in enumerate(spans)], duration
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(videos(), st.floats(0, 0.999999))
 def test_published_rule_against_the_slow_one(video, draw):
     said, duration = video
@@ -112,7 +112,7 @@ def test_corrected_in_the_same_places():
     assert (end.audio_start_seconds, end.audio_end_seconds) == (28, 36)  # later does not fit
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=200)
 @given(videos(), st.floats(0, 0.999999), st.floats(0, 0.999999))
 def test_corrected_clips_lie_inside_the_video(video, draw, coin):
     said, duration = video

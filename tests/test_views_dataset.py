@@ -80,7 +80,7 @@ def test_sound_has_a_wave_that_follows_its_loudness(tmp_path):
     assert len(heights) == view.WAVE_BARS
     assert heights == sorted(heights)
     assert (heights[0], heights[-1]) == (2.0, 66.0)
-    assert page.find("i", string="no text")
+    assert page.find("i", string="a.wav")  # for want of words
 
 
 def test_sound_of_another_backbone_is_drawn_from_its_loudness(tmp_path, monkeypatch):
@@ -155,6 +155,12 @@ def test_clips_are_shown_over_all_media_and_splits():
     assert set(many.split.iloc[rows_to_show(many)]) == {"train", "test"}
     assert rows_to_show(many[:2]) == [0, 1]
     assert rows_to_show(many[:0]) == []
+
+
+def test_a_split_that_nobody_named_is_not_shown(tmp_path):
+    page = page_of(tmp_path / "d", [("a.mp4", 0.0, 1.0, "", "all")])
+    assert "all" not in page.select_one(".mmlab-dataset-line").get_text(" ").split()
+    assert not page.select(".mmlab-dataset-times span")
 
 
 def test_an_empty_selection_and_unknown_lengths(tmp_path):

@@ -1,4 +1,4 @@
-"""Write into README.md, between marks, what the sample model reaches and what a step costs."""
+"""Write into README.md, between marks, what the sample model reaches and what things cost."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ CHECKOUT = Path(__file__).parents[1]
 GALLERIES = ("video", "audio", "video+audio")
 COMMAND = "make results"
 BENCHMARKS = ("docs/bench-paper.json", "docs/bench-sample.json")
+DATA_BENCHMARK = "docs/bench-data.json"
 
 
 def retrieval_table(retriever: mmlab.Retriever) -> list[str]:
@@ -100,6 +101,57 @@ def _bench_cells(task: dict[str, Any]) -> list[str]:
     return [task["name"], str(task["clips"]), *seconds, *ratios, f"{' → '.join(memory)} GB"]
 
 
+def data_table() -> list[str]:
+    """What `make bench` measured of reading clips and of making features."""
+    report = json.loads((CHECKOUT / DATA_BENCHMARK).read_text())
+    lines = [
+        "| reading clips | batch | of each video | one .npz per video, clips/s | mmlab, clips/s "
+        "| times as fast | own memory |",
+        "|---|---|---|---|---|---|---|",
+        *(
+            f"| {' | '.join(_loading_cells(loading, packing))} |"
+            for loading in report["loading"]
+            for packing in loading["ratios"]
+        ),
+        "",
+        "| making features | minutes | picture | one process, × real time | all cores | decoding |",
+        "|---|---|---|---|---|---|",
+        *(f"| {' | '.join(_extraction_cells(one))} |" for one in report["extraction"]),
+        "",
+    ]
+    where = report["environment"]
+    rounds = report["settings"]["rounds"]
+    return [
+        *lines,
+        f"Medians of {rounds} rounds on {where['threads']} cores ({where['processor']}), measured "
+        "by `make bench`.",
+    ]
+
+
+def _loading_cells(loading: dict[str, Any], packing: str) -> list[str]:
+    sides = loading["sides"][packing], loading["sides"]["mmlab"]
+    memory = [f"{side['memory']['own'] / 1e6:,.0f}" if side["memory"] else "–" for side in sides]
+    return [
+        f"{loading['content']}, {packing}",
+        str(loading["clips"]),
+        str(loading["clips_per_video"]),
+        *(f"{side['clips_per_second']:,.0f}" for side in sides),
+        f"**{loading['ratios'][packing]:.1f}**",
+        f"{' → '.join(memory)} MB",
+    ]
+
+
+def _extraction_cells(one: dict[str, Any]) -> list[str]:
+    return [
+        f"{one['media']}, {one['files']} files",
+        f"{one['media_seconds'] / 60:.1f}",
+        f"{one['width']} × {one['height']} at {one['frames_per_second']:.3g}/s",
+        f"{one['one_process']:,.0f}",
+        f"{one['all_processes']:,.0f}",
+        f"{one['decoding_share']:.0%}",
+    ]
+
+
 def replace_between_marks(text: str, mark: str, lines: list[str]) -> str:
     """Replace what stands in README.md between <!-- mark: ... --> and <!-- /mark -->."""
     marks = rf"(<!-- {mark}: [^>]*-->\n).*?(<!-- /{mark} -->)"
@@ -124,6 +176,7 @@ def main() -> None:
     text = (CHECKOUT / "README.md").read_text(encoding="utf-8")
     text = replace_between_marks(text, "results", lines)
     text = replace_between_marks(text, "bench", benchmark_table())
+    text = replace_between_marks(text, "bench-data", data_table())
     unfinished = CHECKOUT / "README.md.part"
     unfinished.write_text(text, encoding="utf-8")
     os.replace(unfinished, CHECKOUT / "README.md")

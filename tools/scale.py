@@ -80,6 +80,7 @@ def main() -> None:
 
 def document(measured: dict[str, Any]) -> list[str]:
     """All that is computed, as lines of Markdown."""
+    where = measured["environment"]
     return [
         *corpus(),
         *storage(),
@@ -89,12 +90,14 @@ def document(measured: dict[str, Any]) -> list[str]:
         *transport(measured),
         *training(measured),
         *restarting(measured),
-        *measurements(measured),
+        f"Measured on {where['processor']}, {where['cores']} cores, torch {where['torch']}, "
+        f"Python {where['python']}.",
     ]
 
 
 def corpus() -> Iterator[str]:
     """The numbers that everything else starts from."""
+    kilobits = VIDEO_BYTES * 8 / (HOURS * 3600) / 1000
     yield from table(
         ["HowTo100M", "", "source"],
         [
@@ -103,14 +106,9 @@ def corpus() -> Iterator[str]:
             ["clips (captions)", count(CLIPS), "the same"],
             ["mean length", f"{MEAN_SECONDS:.0f} s, {CLIPS / VIDEOS:.0f} clips", "from these"],
             ["videos on disk", size(VIDEO_BYTES), "its users; made small for training"],
-            ["a video", size(VIDEO_BYTES / VIDEOS), f"{bit_rate():.0f} kbit/s"],
+            ["a video", size(VIDEO_BYTES / VIDEOS), f"{kilobits:.0f} kbit/s"],
         ],
     )
-
-
-def bit_rate() -> float:
-    """Of the videos, in kbit/s."""
-    return VIDEO_BYTES * 8 / (HOURS * 3600) / 1000
 
 
 def storage() -> Iterator[str]:
@@ -214,17 +212,13 @@ def networks(measured: dict[str, Any]) -> Iterator[str]:
     for one in measured["backbones"]:
         tokens = HOURS * 3600 * one["tokens_per_media_second"]
         frames = tokens * one["frames_per_token"]
-        rate = one["frames_per_token"] * one["tokens_per_second"]
-        rows.append([one["name"], f"{frames / 1e9:.3g} × 10⁹", "1,000 frames/s (for scale)", ""])
-        rows[-1][3] = count(frames / 1000 / 3600)
-        cores = one["tokens_per_core_second"]
-        if cores is None:
-            rows.append(["", "", f"{rate:,.0f} on {one['device']}", count(frames / rate / 3600)])
-            rows[-1][3] += " GPU hours"
-        else:
-            each = one["frames_per_token"] * cores
-            rows.append(["", "", f"{each:.3g} on a core here", count(frames / each / 3600)])
-            rows[-1][3] += " core hours"
+        scale = ["1,000 frames/s (for scale)", count(frames / 1000 / 3600)]
+        rows.append([one["name"], f"{frames / 1e9:.3g} × 10⁹", *scale])
+        on_core = one["tokens_per_core_second"]
+        made = one["frames_per_token"] * (on_core or one["tokens_per_second"])
+        where, unit = ("a core here", "core") if on_core else (one["device"], "GPU")
+        hours = f"{count(frames / made / 3600)} {unit} hours"
+        rows.append(["", "", f"{count(made)} on {where}", hours])
     yield from table(["", "frames", "rate", "hours"], rows)
     if all(one["tokens_per_core_second"] is not None for one in measured["backbones"]):
         yield "No GPU has been measured yet.\n"
@@ -311,15 +305,6 @@ def restarting(measured: dict[str, Any]) -> Iterator[str]:
         "Looking is measured on a local disk; a network file system takes longer for each file. "
         "The manifest of every caption is large for one process: split it, or keep one row for a "
         "video and draw its clips while training, as published training does.\n"
-    )
-
-
-def measurements(measured: dict[str, Any]) -> Iterator[str]:
-    """Where the measured rates are from."""
-    where = measured["environment"]
-    yield (
-        f"Measured on {where['processor']}, {where['cores']} cores, torch {where['torch']}, "
-        f"Python {where['python']}."
     )
 
 

@@ -95,8 +95,9 @@ def synthetic_content(folder: Path, sizes: VideoSizes, seed: int = 0) -> Content
     return Content(name, dataset, folders, PUBLISHED_RATES, unit_norm=True)
 
 
-def content_of(dataset: ClipDataset, folder: Path, name: str) -> Content:
+def content_of(dataset: ClipDataset, folder: Path) -> Content:
     """An existing dataset with one stream of picture features, beside the same in .npz files."""
+    name = f"{len(dataset.media)} media of {dataset.folder.parent.name}/{dataset.folder.name}"
     arrays = ((media_id, dataset.media_tokens(media_id)) for media_id in dataset.media.media_id)
     rate = dataset.features["video"].tokens_per_second or 1.0
     return Content(name, dataset, _write_published(folder, arrays), {"2d": rate}, unit_norm=False)

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -78,7 +78,7 @@ class Clock:
     """Core time by stage; time inside an inner stage is not the outer's."""
 
     def __init__(self) -> None:
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
         self._stages, self._since = [REST], time.process_time()
 
     @contextmanager

@@ -23,6 +23,9 @@ MMLAB = "mmlab"
 TOLERANCE = 1e-5
 """Both sides turn the same float16 numbers to float32 and, where asked, to norm 1."""
 
+MEMORY_CLIPS = 256
+"""So many are read for the memory, in at least two batches."""
+
 Read = Callable[[Sequence[int]], Any]
 """From rows of the manifest to a padded batch."""
 
@@ -206,21 +209,18 @@ def _check_same(tokens: Tokens, item: int, found: torch.Tensor, where: str) -> N
         raise ValueError(f"{where} differs from mmlab's by {difference:.1e}")
 
 
-def measure_memory(
-    content: Content, name: str, clips: int, clips_per_video: int, batches: int = 20
-) -> Memory | None:
-    """Read batches in a fresh process, keeping none; None where the system does not say."""
+def measure_memory(content: Content, name: str, clips: int, clips_per_video: int) -> Memory | None:
+    """Read some batches in a fresh process, keeping none; None where the system does not say."""
     context = multiprocessing.get_context("spawn")  # a fork would begin with our memory
     with ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(_memory, content, name, clips, clips_per_video, batches).result()
+        return pool.submit(_memory, content, name, clips, clips_per_video).result()
 
 
-def _memory(
-    content: Content, name: str, clips: int, clips_per_video: int, batches: int
-) -> Memory | None:
+def _memory(content: Content, name: str, clips: int, clips_per_video: int) -> Memory | None:
     start = memory_status()
     read = reader(content, name)
-    for rows in _batches(content, clips, clips_per_video, batches, seed=1):
+    count = max(2, MEMORY_CLIPS // clips)
+    for rows in _batches(content, clips, clips_per_video, count, seed=1):
         read(rows)
     end = memory_status()
     if not start or not end:

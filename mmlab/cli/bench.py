@@ -57,3 +57,44 @@ def bench_model(
         printed = len(report.tasks)
         if out:
             write_atomically(out, report.to_json().encode())
+
+
+def bench_data(
+    dataset: Path | None = None,
+    media: Path | None = None,
+    rounds: int = 7,
+    clips: tuple[int, ...] = (16, 128),
+    backbones: bool = True,
+    device: Literal["cpu", "cuda"] = "cpu",
+    out: Path | None = None,
+) -> None:
+    """Time reading clips against one .npz for each video, and making features of media.
+
+    Needs the repository's folder benchmarks/.
+
+    Args:
+        dataset: read its clips too, beside those of a synthetic HowTo100M; default: the sample's,
+            if it is there.
+        media: make features of its files too, beside a film made for it; default: the sample's.
+        rounds: of which the median counts.
+        clips: in a batch, one table for each.
+        backbones: time the paper's networks too; needs transformers.
+        device: where these run.
+        out: also write every figure there as JSON.
+    """
+    from mmlab.bench import DataSettings, measure_data
+    from mmlab.dataset import ClipDataset
+    from mmlab.files import write_atomically
+    from mmlab.paths import data_folder
+
+    sample = data_folder() / "sample"
+    if (sample / "dataset" / "dataset.json").exists():
+        dataset, media = dataset or sample / "dataset", media or sample / "videos"
+    report = measure_data(
+        DataSettings(clips=clips, rounds=rounds, backbones=backbones, device=device),
+        dataset=ClipDataset.open(dataset) if dataset else None,
+        media=media,
+        tell=lambda table: print(f"\n{table}", flush=True),
+    )
+    if out:
+        write_atomically(out, report.to_json().encode())

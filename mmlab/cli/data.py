@@ -118,14 +118,59 @@ def export(
     print(f"{out}: {len(chosen)} clips in {len(written)} tar files")
 
 
-def convert(checkpoint: Positional[Path], out: Positional[Path], heads: int | None = None) -> None:
-    """Turn a checkpoint of the paper's authors into a model of this library.
+CHECKPOINTS = (".pth", ".pt", ".ckpt")
+
+
+def convert(
+    source: Positional[Path],
+    out: Positional[Path],
+    captions: Path | None = None,
+    paths: Path | None = None,
+    aligned: tuple[Path, ...] = (),
+    audio: Path | None = None,
+    features_3d: Path | None = None,
+    steps: Path | None = None,
+    media_root: Path | None = None,
+    unit_norm: bool = True,
+    heads: int | None = None,
+) -> None:
+    """Bring published files over: a checkpoint to a model, features to a dataset.
 
     Args:
-        checkpoint: a .pth file; only tensors and plain values are read from it.
-        out: a folder for config.json and model.safetensors.
-        heads: of the attention, if the checkpoint does not say and they are not 64 wide.
+        source: a checkpoint (.pth), of which only tensors and plain values are read; or features:
+            a pickle of MSR-VTT or YouCook2, a folder of HowTo100M, CrossTask or MiningYouTube.
+        out: a folder for the model or the dataset.
+        captions: of features: any captions that `mmlab ingest` reads, or a folder of 0/1 matrices.
+        paths: csv of the videos to take; of an MSR-VTT pickle, the list of training clips.
+        aligned: pickles with other features (s3d, clip) of the same clips in the same order.
+        audio: folder of the log-mel frames, if it is another.
+        features_3d: folder of the 3D features, if it is another.
+        steps: json of the step texts that belong to 0/1 matrices.
+        media_root: folder of the videos themselves, if they are at hand.
+        unit_norm: scale every video feature to length 1, as published code does.
+        heads: of a checkpoint's attention, if it does not say and they are not 64 wide.
     """
+    if source.suffix in CHECKPOINTS:
+        _convert_checkpoint(source, out, heads)
+        return
+    from mmlab.convert import convert_dataset
+
+    dataset = convert_dataset(
+        source,
+        out,
+        captions=captions,
+        paths=paths,
+        aligned=aligned,
+        audio=audio,
+        features_3d=features_3d,
+        steps=steps,
+        media_root=media_root,
+        unit_norm=unit_norm,
+    )
+    print(dataset.summary())
+
+
+def _convert_checkpoint(checkpoint: Path, out: Path, heads: int | None) -> None:
     from mmlab.published import build, describe, read_checkpoint
 
     if (out / "model.safetensors").exists():

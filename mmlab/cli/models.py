@@ -45,18 +45,19 @@ def train(
 
 
 def evaluate(
-    run: Positional[Path | None] = None, split: str = "test", out: Path | None = None
+    run: Positional[Path | None] = None, split: str | None = None, out: Path | None = None
 ) -> None:
     """Print recall and median rank of every direction, with 95 % intervals.
 
     Args:
         run: default: the sample model.
-        split: which clips.
+        split: which clips; default: test if there is one, else all.
         out: also write the table there as csv.
     """
     retriever = _retriever(run, split)
     table = retriever.evaluate()
-    print(f"{len(retriever.dataset)} clips of the split {split!r}; percent, [95 % interval]")
+    names = ", ".join(sorted(set(retriever.dataset.manifest.split)))
+    print(f"{len(retriever.dataset)} clips of the split {names}; percent, [95 % interval]")
     for row in table.to_dict("records"):
         cells = [
             f"{name} {row[name]:5.1f} [{row[f'{name} low']:.1f}, {row[f'{name} high']:.1f}]"
@@ -67,13 +68,13 @@ def evaluate(
         table.to_csv(out, index=False)
 
 
-def embed(out: Path, run: Positional[Path | None] = None, split: str = "test") -> None:
+def embed(out: Path, run: Positional[Path | None] = None, split: str | None = None) -> None:
     """Write every combination's embeddings (safetensors) and the clips' manifest (parquet).
 
     Args:
         out: a folder.
         run: default: the sample model.
-        split: which clips.
+        split: which clips; default: test if there is one, else all.
     """
     from safetensors.torch import save
 
@@ -95,7 +96,7 @@ def search(
     video: str | None = None,
     audio: str | None = None,
     among: Annotated[str, tyro.conf.arg(name="in")] = "video+audio",
-    split: str = "test",
+    split: str | None = None,
     top: int = 10,
     json: bool = False,
 ) -> None:
@@ -107,7 +108,7 @@ def search(
         video: a clip id or a media file whose picture to ask with.
         audio: a clip id or a media file whose sound to ask with.
         among: the combination to search in, such as video+audio.
-        split: which clips.
+        split: which clips; default: test if there is one, else all.
         top: how many answers.
         json: print JSON instead of a table.
     """
@@ -128,11 +129,13 @@ def localize(run: Positional[Path], video: Positional[Path], steps: Path) -> Non
         steps: a text file with one step on each line, in order.
     """
     from mmlab.evaluation import ordered_assignment
+    from mmlab.runs import open_run
 
     sentences = [line.strip() for line in steps.read_text().splitlines() if line.strip()]
     if not sentences:
         raise ValueError(f"{steps} holds no step; write one on each line")
-    scores = _retriever(run, None).score_seconds(video, sentences)
+    model, dataset = open_run(run)
+    scores = Retriever(model, dataset).score_seconds(video, sentences)
     for step, second in enumerate(ordered_assignment(scores).argmax(axis=0)):
         print(f"{second // 60:3d}:{second % 60:02d}  {scores[second, step]:.2f}  {sentences[step]}")
 
@@ -159,12 +162,7 @@ def verify(files: Positional[list[Path]]) -> None:
 
 
 def _retriever(run: Path | None, split: str | None) -> Retriever:
-    from mmlab.runs import open_run, splits
+    from mmlab.runs import clips_to_ask, open_run
 
     model, dataset = open_run(run)
-    if split is None:
-        return Retriever(model, dataset)
-    chosen = dataset.select(split=split)
-    if not len(chosen):
-        raise ValueError(f"{dataset.folder} has no clips of the split {split!r}; {splits(dataset)}")
-    return Retriever(model, chosen)
+    return Retriever(model, clips_to_ask(dataset, split))

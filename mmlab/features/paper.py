@@ -12,7 +12,8 @@ token         2048, mean over the picture,    2048, mean over the clip, unit len
 ============  ==============================  ==========================================
 
 Where a file ends within 16 frames, the published 3D features were made with frames of zeros
-(before the mean is taken off): `black_after_end` asks the reader of the frames for that.
+(before the mean is taken off): `black_after_end` asks whoever reads the frames for that. With
+the last frame repeated instead, only the last token of a file is another.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmlab.features import pretrained
 from mmlab.features.images import normalised, short_side_size
@@ -147,7 +148,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     return {name: value for name, value in named.items() if isinstance(value, Tensor)}
 
 
-def _resnet_from_torchvision(weights: dict[str, Tensor]) -> nn.Module:
+def _resnet_from_torchvision(weights: dict[str, Tensor]) -> Any:
     """A `transformers` ResNet with torchvision's weights: the same network, other names."""
     transformers = pretrained.transformers_package()
     try:

@@ -53,6 +53,8 @@ def load_part(factory: Any, source: str, **options: Any) -> Any:
         ValueError: there is no such model, it is damaged, or it would need remote code.
     """
     folder = Path(source).expanduser()
+    if folder.is_file():
+        raise ValueError(f"{source}: is a file; give the folder of a saved model")
     found, is_local = (str(folder), True) if folder.exists() else (source, _is_path(source))
     try:
         with _quietly():
@@ -212,7 +214,12 @@ def _is_path(source: str) -> bool:
 
 def _why(source: str, is_local: bool, error: Exception) -> str:
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    if Path(source).expanduser().exists():
+    if "named model.safetensors" in str(error):
+        mend = (
+            "only safetensors weights are read, because others can run code; if you trust it, "
+            "load it with transformers, save_pretrained it, and give that folder"
+        )
+    elif Path(source).expanduser().exists():
         mend = "give a folder written by save_pretrained with safetensors weights"
     elif is_local:
         return f"{source}: there is no such folder; give the folder of a saved model"

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +15,7 @@ import torch
 from mmlab.features import pretrained
 from mmlab.features.text import MAX_WORDS, TextEncoder, words
 
-REMEMBERED_BYTES = 256 << 20
+REMEMBERED_BYTES = 512 << 20
 """Memory for the tokens of sentences that were encoded before."""
 
 SENTENCE_TYPES = (

@@ -43,8 +43,8 @@ BLOCK_FRAMES = 32
 SEEK_AHEAD_SECONDS = 10.0
 """PyAV jumps to a key frame rather than decode through a gap longer than this."""
 
-DECORD_SECONDS = 600.0
-"""Longer files are read by PyAV alone."""
+DECORD_SECONDS, DECORD_FRAMES = 600.0, 36_000
+"""Files that claim more than either are read by PyAV alone."""
 
 CUT_SHORT_SECONDS = 1.0
 """So much less than its header promises may be missing at the end of a whole file."""
@@ -163,7 +163,8 @@ def _by_decord(
     seconds: np.ndarray,
     size: Size | None,
 ) -> Iterator[np.ndarray]:
-    if not 0 < (container.duration or 0) / av.time_base <= DECORD_SECONDS:
+    seconds_claimed = (container.duration or 0) / av.time_base
+    if not (0 < seconds_claimed <= DECORD_SECONDS and 0 <= stream.frames <= DECORD_FRAMES):
         raise _DecordCannotError
     try:
         import decord

@@ -17,8 +17,8 @@ from av.video.stream import VideoStream
 MOST_HOURS = 24
 """A file that claims to be longer has damaged time stamps."""
 
-FEWEST_BYTES_PER_SECOND = 100
-"""The word of a header is looked into if it means fewer, for more than an hour."""
+DOUBTED_BYTES_PER_SECOND, FEWEST_BYTES_PER_SECOND = 100, 1
+"""For more than an hour: with fewer, a header's word is looked into; with fewer still, refused."""
 
 PLAYLISTS = ("hls", "concat", "dash")
 
@@ -209,16 +209,20 @@ def last_packet_end(container: InputContainer) -> float:
 
 def _duration(path: Path, container: InputContainer) -> float:
     """The header's word, unless there is none or the file is far too small for it."""
-    seconds = (container.duration or 0) / av.time_base
-    most = 3600.0 * MOST_HOURS
-    if not 0 < seconds <= min(most, max(3600.0, path.stat().st_size / FEWEST_BYTES_PER_SECOND)):
+    seconds, size_bytes = (container.duration or 0) / av.time_base, path.stat().st_size
+    if not 0 < seconds <= _longest(size_bytes / DOUBTED_BYTES_PER_SECOND):
         seconds = last_packet_end(container)
     if seconds <= 0:
         raise MediaError(path, "holds nothing to play (0 s)", "download or record it again")
-    if seconds > most:
+    if seconds > _longest(size_bytes / FEWEST_BYTES_PER_SECOND):
         problem = f"claims to last {seconds / 3600:,.0f} hours: its time stamps are damaged"
         raise MediaError(path, problem, "convert it to mp4")
     return seconds
+
+
+def _longest(seconds: float) -> float:
+    """What may be believed if a file is large enough for that many seconds."""
+    return min(max(3600.0, seconds), 3600.0 * MOST_HOURS)
 
 
 def _first_frame(

@@ -196,7 +196,8 @@ def read_prepared(videos: Path, matrices: Path, steps: Path) -> LocalizationVide
                     task, video, words, _runs(matrix), split=NO_SPLIT, seconds=len(matrix)
                 )
             )
-    return LocalizationVideos(found, skipped, "CrossTask matrices" if has_tasks else "matrices")
+    benchmark = "CrossTask" if has_tasks else "MiningYouTube"
+    return LocalizationVideos(found, skipped, f"{benchmark} matrices")
 
 
 def _step_texts(texts: dict[str, object], key: str) -> tuple[str, ...]:

@@ -44,13 +44,13 @@ def read_captions(path: Path) -> Captions:
 def _is_captions(value: Any) -> bool:
     if not isinstance(value, dict):
         return False
-    columns = [value.get(name) for name in CAPTION_KEYS]
-    lengths = {len(column) if _is_column(column) else None for column in columns}
+    lengths = {_length(value.get(name)) for name in CAPTION_KEYS}
     return len(lengths) == 1 and None not in lengths
 
 
-def _is_column(value: Any) -> bool:
-    return isinstance(value, list) or (isinstance(value, np.ndarray) and value.ndim == 1)
+def _length(column: Any) -> int | None:
+    is_column = isinstance(column, list) or (isinstance(column, np.ndarray) and column.ndim == 1)
+    return len(column) if is_column else None
 
 
 def _read_folder(folder: Path) -> Captions:

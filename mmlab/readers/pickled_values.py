@@ -15,6 +15,7 @@ import numpy as np
 
 _PLAIN_DTYPE = re.compile(r"[<>|=]?(\?|[bBhHiIlLqQefd]|[iufcSU]\d{1,9}|b1|O8?)")
 _KEY_TYPES = (str, bytes, int, float, bool, type(None), np.generic)
+_MOST_AXES = 32
 _HASH_MODULUS = 2**61 - 1
 """Integers below have hashes of their own; with others, a dictionary can be made to take hours."""
 
@@ -128,24 +129,30 @@ FUNCTIONS = frozenset(ADMITTED.values())
 
 def _checked_array(shape: Any, dtype: Any, fortran: bool, raw: Any) -> np.ndarray:
     array = np.empty(0, np.uint8)
-    array.__setstate__(checked_array_state((1, shape, dtype, fortran, raw)))
+    set_array_state(array, (1, shape, dtype, fortran, raw))
     return array
 
 
-def checked_array_state(state: Any) -> tuple[int, tuple[int, ...], np.dtype, bool, Any]:
-    """An array's state whose shape agrees with the bytes that came with it."""
+def set_array_state(array: Any, state: Any) -> None:
+    """Give an array its contents, if its shape agrees with the bytes that came with it."""
     shape, dtype, fortran, raw = of_type(state, tuple)[-4:]
     if not isinstance(dtype, np.dtype):
         raise PickleError("has an array without a type")
-    if not isinstance(shape, tuple) or any(type(n) is not int or n < 0 for n in shape):
-        raise PickleError(f"has an array of shape {str(shape)[:50]}")
+    if not _is_shape(shape):
+        raise PickleError("has an array of absurd shape")
     count = math.prod(shape)
     if dtype.hasobject:
         if count != len(of_type(raw, list)):
             raise PickleError(f"declares {count} objects and holds {len(raw)}")
     else:
         raw = _raw_bytes(raw, count * dtype.itemsize)
-    return 1, shape, dtype, bool(fortran), raw
+    array.__setstate__((1, shape, dtype, bool(fortran), raw))
+
+
+def _is_shape(shape: Any) -> bool:
+    if not isinstance(shape, tuple) or len(shape) > _MOST_AXES:
+        return False
+    return all(type(count) is int and 0 <= count < 1 << 62 for count in shape)
 
 
 def _raw_bytes(raw: Any, expected: int) -> bytes:
@@ -157,13 +164,14 @@ def _raw_bytes(raw: Any, expected: int) -> bytes:
     return bytes(raw)
 
 
-def checked_dtype_state(dtype: np.dtype, state: Any) -> tuple[Any, ...]:
-    """The byte order and nothing else: no fields, no other size."""
-    version, order, subtype, names, fields, size, alignment, flags = of_type(state, tuple)[:8]
+def set_dtype_state(dtype: Any, state: Any) -> None:
+    """Give a type its byte order and nothing else: no fields, no other size."""
+    version, order, subtype, names, fields, size, alignment, _ = of_type(state, tuple)[:8]
     order = order.decode("ascii") if isinstance(order, bytes) else order
     plain = subtype is None and names is None and fields is None
     if not plain or order not in ("<", ">", "|", "=") or size not in (-1, dtype.itemsize):
         raise PickleError("has an array with fields; only plain numbers are admitted")
     if alignment not in (-1, dtype.alignment) or not isinstance(version, int):
         raise PickleError("has an array of unusual layout")
-    return 3, order, None, None, None, size, alignment, 63 if dtype.hasobject else 0
+    flags = 63 if dtype.hasobject else 0
+    dtype.__setstate__((3, order, None, None, None, size, alignment, flags))

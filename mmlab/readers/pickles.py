@@ -19,11 +19,11 @@ from mmlab.readers.pickled_values import (
     ADMITTED,
     FUNCTIONS,
     PickleError,
-    checked_array_state,
-    checked_dtype_state,
     checked_key,
     of_type,
     pairs_of,
+    set_array_state,
+    set_dtype_state,
 )
 
 _END = object()
@@ -191,9 +191,9 @@ class _Machine:
         target = self.stack[-1]
         if type(target) is np.ndarray:
             self.copy(of_type(state, tuple))
-            target.__setstate__(checked_array_state(state))
+            set_array_state(target, state)
         elif isinstance(target, np.dtype):
-            target.__setstate__(checked_dtype_state(target, state))
+            set_dtype_state(target, state)
         else:
             raise PickleError(f"sets the state of a {type(target).__name__}")
 
@@ -237,7 +237,14 @@ def _signed(raw: bytes) -> int:
 
 
 def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogatepass")
+    return whole_text(raw.decode("utf-8", "surrogatepass"))
+
+
+def whole_text(text: str) -> str:
+    """The text with a replacement character for each half of one, which cannot be written."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _name(line: bytes) -> str:
@@ -288,7 +295,7 @@ _HANDLERS: dict[bytes, Callable[[_Machine], Any]] = {
     b"C": lambda m: m.push(m.take(m.number("<B"))),
     b"\x8e": lambda m: m.push(m.take(m.number("<Q"))),
     b"\x96": lambda m: m.push(bytearray(m.take(m.number("<Q")))),
-    b"V": lambda m: m.push(m.line().decode("raw-unicode-escape")),
+    b"V": lambda m: m.push(whole_text(m.line().decode("raw-unicode-escape"))),
     b"X": lambda m: m.push(_text(m.take(m.number("<I")))),
     b"\x8c": lambda m: m.push(_text(m.take(m.number("<B")))),
     b"\x8d": lambda m: m.push(_text(m.take(m.number("<Q")))),

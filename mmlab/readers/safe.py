@@ -10,6 +10,7 @@ import io
 import json
 import math
 import mmap
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import pandas as pd
 
 from mmlab.readers import pickles
 
+_HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 _HEADER_BYTES = 64 * 1024  # more than any header of plain numbers takes
 _MOST_ARCHIVE_BYTES = 4 << 30  # unpacked; a day of published video features is 0.7 GiB
 
@@ -51,11 +53,23 @@ def read_json(path: Path | str) -> Any:
     """
     text = read_text(path)
     try:
-        return json.loads(text)
+        value = json.loads(text)
+        return _whole(value) if _HALF_CHARACTER.search(text) else value
     except RecursionError:
         raise ValueError(f"{path}: is nested absurdly deep; get the file again") from None
     except ValueError as error:
         raise ValueError(f"{path}: is damaged JSON ({error}); get the file again") from None
+
+
+def _whole(value: Any) -> Any:
+    """The value with its texts free of halves of characters, which no other file could take."""
+    if isinstance(value, str):
+        return pickles.whole_text(value)
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    if isinstance(value, dict):
+        return {_whole(key): _whole(item) for key, item in value.items()}
+    return value
 
 
 def read_csv(path: Path | str, **options: Any) -> pd.DataFrame:

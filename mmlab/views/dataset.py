@@ -20,6 +20,7 @@ import pandas as pd
 
 from mmlab.about import FeatureInfo
 from mmlab.media import poster
+from mmlab.readers.captions import NO_SPLIT
 from mmlab.views.theme import AUDIO, MODALITY_WORDS, colour_of
 
 if TYPE_CHECKING:
@@ -74,11 +75,15 @@ def _summary(manifest: pd.DataFrame) -> str:
     seconds = float((manifest.end_seconds - manifest.start_seconds).sum())
     media = manifest.media_id.nunique()
     size = f"<b>{len(manifest):,}</b> clips of <b>{media:,}</b> media, <b>{_length(seconds)}</b>"
-    counts = manifest.split.fillna("").astype(str).value_counts()
-    named = [f"{_shorten(name, 30)} <b>{count:,}</b>" for name, count in counts.items() if name]
+    counts = manifest.split[manifest.split.map(_is_named).astype(bool)].value_counts()
+    named = [f"{_shorten(name, 30)} <b>{count:,}</b>" for name, count in counts.items()]
     rest = [f"and {len(named) - SPLITS_SHOWN} more"] if len(named) > SPLITS_SHOWN else []
     splits = "".join(f"<span>{words}</span>" for words in [*named[:SPLITS_SHOWN], *rest])
     return f'<span class="mmlab-dataset-size">{size}</span>{splits}'
+
+
+def _is_named(split: object) -> bool:
+    return isinstance(split, str) and split not in ("", NO_SPLIT)
 
 
 def _length(seconds: float) -> str:
@@ -107,14 +112,15 @@ def _size(info: FeatureInfo) -> str:
 
 def _card(dataset: ClipDataset, row: int, give_up: float) -> str:
     clip = dataset.manifest.iloc[row]
-    split = f"<span>{_shorten(clip.split, 14)}</span>" if isinstance(clip.split, str) else ""
+    split = f"<span>{_shorten(clip.split, 14)}</span>" if _is_named(clip.split) else ""
     caption = _shorten(clip.text if isinstance(clip.text, str) else "", CAPTION_CHARACTERS)
+    name = f"<i>{_shorten(clip.media_id, CAPTION_CHARACTERS)}</i>"
     return (
         f'<div title="{_shorten(clip.clip_id, 120)}">'
         f'<div class="mmlab-dataset-stage">{_stage(dataset, row, clip, give_up)}</div>'
         f'<div class="mmlab-dataset-times"><b>{clip.start_seconds:.1f}–{clip.end_seconds:.1f} s</b>'
         f"{split}</div>"
-        f'<div class="mmlab-dataset-text">{caption or "<i>no text</i>"}</div></div>'
+        f'<div class="mmlab-dataset-text">{caption or name}</div></div>'
     )
 
 
