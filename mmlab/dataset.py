@@ -27,6 +27,7 @@ from mmlab.extraction import Extractors, extract
 from mmlab.features.registry import load_text_encoder
 from mmlab.features.text import TextEncoder
 from mmlab.media_features import MediaFeatures
+from mmlab.readers.safe import read_csv
 from mmlab.store import FeatureStore
 from mmlab.tables import read_tables
 from mmlab.types import Modality, Tokens, pad_tokens
@@ -158,10 +159,21 @@ class ClipDataset:
         return chosen
 
     def span(self, row: int) -> Span:
-        """Which part of which medium the clip in one row is, and what is said of it."""
+        """Which part of which medium the clip in one row is, and what is said of it.
+
+        Raises:
+            IndexError: there is no such row.
+            ValueError: its times or its medium cannot be.
+        """
         if not -len(self) <= row < len(self):
             raise IndexError(f"row {row} of {len(self)} clips")
-        (codes, media), starts, ends, texts = self._columns
+        (codes, media), starts, ends, texts, possible = self._columns
+        if not possible[row]:
+            raise ValueError(
+                f"{self.folder}: row {row} of its manifest has impossible times "
+                f"({starts[row]} to {ends[row]} s) or a medium that media.parquet does not list "
+                f"({media[codes[row]]!r}); correct the captions and run `mmlab ingest` again"
+            )
         return Span(media[codes[row]], float(starts[row]), float(ends[row]), texts[row])
 
     def media_path(self, row: int) -> Path:
@@ -285,12 +297,17 @@ class ClipDataset:
         return ClipFeatures(clip_id, media_id, start, end, text, words, tokens, times)
 
     @cached_property
-    def _columns(self) -> tuple[tuple[np.ndarray, list[str]], np.ndarray, np.ndarray, Any]:
-        """The columns that reading needs; a row of a table would take longer than its tokens."""
+    def _columns(self) -> tuple[tuple[np.ndarray, list[str]], np.ndarray, np.ndarray, Any, Any]:
+        """The columns that reading needs; a row of a table would take longer than its tokens.
+
+        The last one says which rows can be read at all.
+        """
         manifest = self.manifest
         codes, media = pd.factorize(manifest["media_id"])
         starts, ends = (manifest[f"{name}_seconds"].to_numpy(float) for name in ("start", "end"))
-        return (codes, media.tolist()), starts, ends, manifest["text"].array
+        possible = np.isfinite(starts) & ~np.isnan(ends)
+        possible &= manifest["media_id"].isin(self.media["media_id"]).to_numpy()
+        return (codes, media.tolist()), starts, ends, manifest["text"].array, possible
 
     @cached_property
     def _stored(self) -> list[Modality]:
@@ -311,7 +328,7 @@ class ClipDataset:
         lines = [repr(self), "splits: " + ", ".join(f"{name} {n}" for name, n in splits.items())]
         lines += [f"{name}: {_described(info)}" for name, info in self.features.items()]
         skipped = self.folder / "skipped.csv"
-        if skipped.exists() and (count := len(pd.read_csv(skipped))):
+        if skipped.exists() and (count := len(read_csv(skipped))):
             lines.append(f"skipped: {count} media or captions, with reasons in {skipped}")
         return "\n".join(lines)
 

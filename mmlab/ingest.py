@@ -11,13 +11,13 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from mmlab.about import read_about
 from mmlab.captions import clips_of_captions, fixed_clips
 from mmlab.dataset import ClipDataset
 from mmlab.extraction import DEFAULT, Extractors, feature_infos
@@ -75,9 +75,12 @@ def ingest(
     folder, out = Path(folder), Path(out)
     if not clip_seconds > 0:
         raise ValueError(f"clip_seconds is above 0, found {clip_seconds}")
+    extractors = replace(
+        extractors, video=_lasting(extractors.video), audio=_lasting(extractors.audio)
+    )
     table = read_captions(captions) if isinstance(captions, (str, Path)) else captions
     files = find_media(folder, out)
-    infos = {"text": text_info(text)} | feature_infos(extractors)
+    infos = {"text": text_info(_lasting(text))} | feature_infos(extractors)
     _refuse_converted(out)
     begin(out)
     done = _finished_shards(out, files, infos)
@@ -107,14 +110,19 @@ def ingest(
     return dataset
 
 
+def _lasting(source: str) -> str:
+    """The name of a backbone; if it is a file or folder, so that it is found from anywhere."""
+    kind, colon, path = source.rpartition(":")
+    here = Path(path).expanduser()
+    named = source in ("default", "none") or not here.exists()
+    return source if named else f"{kind}{colon}{here.absolute()}"
+
+
 def _refuse_converted(out: Path) -> None:
-    """Published features cannot be made again, so they are not replaced either."""
-    try:
-        features = read_about(out).features
-    except (FileNotFoundError, ValueError):
-        return
-    if not all(info.source for info in features.values()):
-        raise ValueError(f"{out}: holds a dataset of published features; choose another folder")
+    """Published features could not be made again, so they are not replaced either."""
+    for shard in (out / "features").glob("*.safetensors"):
+        if any(not (record.size_bytes or record.reason) for record in read_records(shard) or []):
+            raise ValueError(f"{out}: holds published features; choose another folder")
 
 
 def _finished_shards(out: Path, files: list[MediaFile], infos: Infos) -> Found:

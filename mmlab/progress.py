@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from types import TracebackType
 
@@ -11,6 +12,8 @@ from mmlab.diary import Note, read_note
 from mmlab.shards import DIARY_ENDING, MediaRecord, ShardWork
 
 SECONDS_BETWEEN_LOOKS = 0.5
+SECONDS_BETWEEN_LINES = 60.0
+"""Where a line once written stays: in a log, or a notebook that nbconvert executes."""
 
 
 class Progress:
@@ -28,7 +31,11 @@ class Progress:
         self._files = sum(len(shard.files) for shard in work)
         self._done = Note("", 0.0, 0, 0, 0.0)
         self._stop, self._lock = threading.Event(), threading.Lock()
+        in_notebook = "ipykernel" in sys.modules
+        self._interval = SECONDS_BETWEEN_LOOKS if _is_live(in_notebook) else SECONDS_BETWEEN_LINES
         self._bar = tqdm(
+            file=sys.stdout if in_notebook else None,  # a notebook shows errors on red ground
+            delay=1e-9,  # no line before the first look
             total=sum(self._sizes.values()),
             unit="B",
             unit_scale=True,
@@ -72,7 +79,7 @@ class Progress:
                 self._bar.write(f"skipped {record.media_id}: {record.reason}")
 
     def _watch(self) -> None:
-        while not self._stop.wait(SECONDS_BETWEEN_LOOKS):
+        while not self._stop.wait(self._interval):
             self._update(self._running())
 
     def _running(self) -> list[Note]:
@@ -91,6 +98,15 @@ class Progress:
             f"{so_far.files}/{self._files} files, {speed:.3g} x real time", refresh=False
         )
         self._bar.refresh()
+
+
+def _is_live(in_notebook: bool) -> bool:
+    """Whether a line can be written over by the next."""
+    if not in_notebook:
+        return sys.stderr.isatty()
+    from mmlab.views.static import under_nbconvert
+
+    return not under_nbconvert()
 
 
 def _sum(notes: list[Note]) -> Note:

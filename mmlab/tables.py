@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from mmlab.about import PENDING, About, digest, read_about, table_path
 from mmlab.files import UNFINISHED, write_atomically
@@ -137,13 +138,31 @@ def read_tables(folder: Path) -> tuple[About, pd.DataFrame, pd.DataFrame]:
 
 
 def _read_table(path: Path) -> pd.DataFrame:
-    try:
-        table = pd.read_parquet(path)
-    except (pa.ArrowException, ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{path}: is damaged ({error!r:.200}); run the same `mmlab ingest` again"
-        ) from None
-    missing = [name for name in COLUMNS[path.name.removesuffix(PENDING)] if name not in table]
+    with path.open("rb") as file:  # what goes wrong behind this is the content
+        try:
+            read = pq.ParquetFile(file).read()
+            read.validate(full=True)  # Arrow itself would only see broken text when it is used
+            table = read.to_pandas()
+        except (pa.ArrowException, ValueError, LookupError, TypeError, OSError) as error:
+            raise ValueError(
+                f"{path}: is damaged ({error!r:.200}); run the same `mmlab ingest` again"
+            ) from None
+    needed = COLUMNS[path.name.removesuffix(PENDING)]
+    missing = [name for name in needed if name not in table]
     if missing:
         raise ValueError(f"{path}: has no column {', '.join(missing)}; run `mmlab ingest` again")
-    return table
+    return table.assign(**{name: _typed(table[name], name, path) for name in needed})
+
+
+def _typed(column: pd.Series, name: str, path: Path) -> pd.Series:
+    """The column, if it holds numbers of seconds, or else text; missing text is ""."""
+    if name.endswith("_seconds"):
+        is_right = pd.api.types.is_numeric_dtype(column)
+    else:
+        column = column.fillna("")
+        is_right = pd.api.types.infer_dtype(column) in ("string", "empty")
+    if not is_right:
+        raise ValueError(
+            f"{path}: its column {name} holds {column.dtype}; run the same `mmlab ingest` again"
+        )
+    return column

@@ -135,13 +135,18 @@ def _write_shards(
     the same shards.
     """
     finished = _finished(folder, infos)
-    left = list(media)
-    while left:
-        shard = finished.get(left[0])
-        if shard is None or [record.media_id for record in shard[1]] != left[: len(shard[1])]:
-            shard = _write_shard(folder, {media_id: media[media_id] for media_id in left}, infos)
-        yield shard
-        left = left[len(shard[1]) :]
+    ids, first = list(media), 0
+    while first < len(ids):
+        name, records = finished.get(ids[first], ("", []))
+        if not records or _ids(records) != ids[first : first + len(records)]:
+            next_ones = ids[first : first + MEDIA_PER_SHARD]
+            name, records = _write_shard(folder, {one: media[one] for one in next_ones}, infos)
+        yield name, records
+        first += len(records)
+
+
+def _ids(records: list[MediaRecord]) -> list[str]:
+    return [record.media_id for record in records]
 
 
 def _finished(folder: Path, infos: Infos) -> dict[str, tuple[str, list[MediaRecord]]]:
@@ -164,8 +169,8 @@ def _write_shard(
         except (ValueError, OSError) as error:
             records.append(MediaRecord(media_id, reason=reason_of(error)))
         size_bytes = sum(tensor.nbytes for tensor in tensors.values())
-        if len(records) == MEDIA_PER_SHARD or size_bytes >= SHARD_BYTES:
+        if size_bytes >= SHARD_BYTES:
             break
-    name = shard_name(identity(infos), [record.media_id for record in records])
+    name = shard_name(identity(infos), _ids(records))
     save_shard(folder / name, infos, records, tensors)
     return name, records

@@ -18,6 +18,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from mmlab import diary, progress, shards
+from mmlab.about import FeatureInfo
 from mmlab.dataset import ClipDataset
 from mmlab.diary import read_note
 from mmlab.extraction import Extractors
@@ -27,6 +28,7 @@ from mmlab.media_features import MediaFeatures
 from mmlab.readers.captions import usable_captions
 from mmlab.shards import MediaFile, plan_shards, read_records
 from mmlab.workers import write_shards
+from mmlab.writing import write_dataset
 from tests.conftest import moving_square, tone, write_video
 from tests.crashing_worker import crash_on_red, die_at_once
 
@@ -328,12 +330,16 @@ def test_a_dataset_of_version_1_is_made_anew(media_folder, tmp_path):
     assert content(out) == expected
 
 
-def test_other_extractors_make_all_anew_and_the_text_encoder_nothing(media_folder, tmp_path):
+def test_other_extractors_make_all_anew_and_the_text_encoder_nothing(
+    media_folder, tmp_path, monkeypatch
+):
     out = tmp_path / "out"
     run(media_folder, out)
     (tmp_path / "vectors.txt").write_text("2 2\nred 1 0\nmoves 0 1\n")
     before = content(out)
-    dataset = run(media_folder, out, text=str(tmp_path / "vectors.txt"))
+    monkeypatch.chdir(tmp_path)
+    dataset = run(media_folder, out, text="vectors.txt")
+    monkeypatch.chdir(out)  # it is found from anywhere
     assert dataset.text_encoder.width == dataset.features["text"].width == 2
     after = content(out)
     assert {name for name in after if after[name] != before.get(name)} == {"dataset.json"}
@@ -345,21 +351,21 @@ def test_other_extractors_make_all_anew_and_the_text_encoder_nothing(media_folde
 
 
 def test_published_features_are_not_replaced(media_folder, tmp_path):
-    out = tmp_path / "out"
-    run(media_folder, out)
-    about = json.loads((out / "dataset.json").read_text())
-    about["features"]["video"]["source"] = ""
-    (out / "dataset.json").write_text(json.dumps(about))
-    before = content(out)
+    info = {"audio": FeatureInfo("log-mel-40-v1", 40, 100.0, source="default")}
+    features = MediaFeatures(duration_seconds=1.0, tokens={"audio": np.ones((3, 40))})
+    captions = usable_captions(pd.DataFrame({"video": ["a"]}), "a test")
+    write_dataset(tmp_path, {"a": lambda: features}, captions, info, progress=False)
+    before = content(tmp_path)
     with pytest.raises(ValueError, match="published features; choose another folder"):
-        run(media_folder, out)
-    assert content(out) == before
+        run(media_folder, tmp_path)
+    assert content(tmp_path) == before
 
 
 def test_the_bar_moves_within_a_file(media_folder, tmp_path, monkeypatch, capsys):
     """One worker, one shard: bytes, files and speed are seen while it works."""
     monkeypatch.setattr(diary, "SECONDS_BETWEEN_NOTES", 0.0)
-    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LOOKS", 0.001)
+    for name in ("SECONDS_BETWEEN_LOOKS", "SECONDS_BETWEEN_LINES"):
+        monkeypatch.setattr(progress, name, 0.001)
     files = [file for file in find_media(media_folder) if "red" in file.media_id]
     (work,) = plan_shards(media_folder, tmp_path, files)
     seen = []

@@ -51,7 +51,7 @@ def imported_packages(folder: str) -> dict[str, Path]:
             else:
                 continue
             found.update({name.split(".")[0]: path.relative_to(CHECKOUT) for name in names})
-    own = {"mmlab", folder, *(path.stem for path in (CHECKOUT / folder).rglob("*.py"))}
+    own = {"mmlab", "tests", folder, *(path.stem for path in (CHECKOUT / folder).rglob("*.py"))}
     return {name: path for name, path in found.items() if name not in own | sys.stdlib_module_names}
 
 

@@ -5,11 +5,17 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 import mmlab
+from mmlab.about import FeatureInfo, StreamInfo
+from mmlab.media_features import MediaFeatures
+from mmlab.readers.captions import usable_captions
+from mmlab.runs import model_config
 from mmlab.types import all_combinations, pad_tokens
+from mmlab.writing import write_dataset
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +166,7 @@ def test_an_empty_selection_and_an_unknown_split_are_named(run, retriever):
         mmlab.Retriever(retriever.model, retriever.dataset.select(split="nosuch"))
     done = mmlab_command("search", run, "red", "--split", "nosuch")
     assert done.returncode != 0
-    assert "there are test (5)" in done.stderr
+    assert "it has test (5)" in done.stderr
 
 
 def test_a_file_has_as_many_seconds_as_the_same_video_of_the_dataset(retriever, media_folder):
@@ -170,3 +176,24 @@ def test_a_file_has_as_many_seconds_as_the_same_video_of_the_dataset(retriever, 
     from_file = retriever.score_seconds(media_folder / "red right.mp4", steps)
     assert listed.shape == from_file.shape == (3, 1)
     np.testing.assert_allclose(listed, from_file, atol=2e-3)
+
+
+def test_published_streams_are_searched_and_scored_by_second(run, tmp_path):
+    """Their modality has no tensor of its own; each second is merged by itself."""
+    generator = np.random.default_rng(0)
+    tokens = {"video.2d": generator.random((5, 4)), "video.3d": generator.random((7, 3))}
+    features = MediaFeatures(duration_seconds=5.0, tokens=tokens)
+    streams = (StreamInfo("2d", 4, 1.0), StreamInfo("3d", 3, 1.5))
+    table = pd.DataFrame({"video": ["a"] * 2, "start_seconds": [0, 2], "end_seconds": [2, 5]})
+    captions = usable_captions(table.assign(text=["one", "two"]), "a test")
+    info = {"video": FeatureInfo("published", 7, 1.5, streams=streams)}
+    dataset = write_dataset(tmp_path, {"a": lambda: features}, captions, info, progress=False)
+    retriever = mmlab.Retriever(mmlab.FusionModel(model_config(dataset.features)), dataset)
+    assert len(retriever.search(text="one", among="video")) == 2
+    scores = retriever.score_seconds("a", ["one", "two"], among="video", radius_seconds=0)
+    assert scores.shape == (5, 2)
+    window = {"video": dataset.collate([dataset.window("a", 3, 4)])["video"]}
+    alone = retriever.model.embed(window).vectors[("video",)][0]
+    assert scores[3, 1] == pytest.approx(float(alone @ retriever.query(text="two")), abs=1e-5)
+    with pytest.raises(ValueError, match="cannot be made of new media"):
+        retriever.query(video=tmp_path / "manifest.parquet")

@@ -6,7 +6,9 @@ import pytest
 import torch
 
 import mmlab
+from mmlab.about import FeatureInfo
 from mmlab.model import AudioEncoderConfig, FusionModel, ModelConfig
+from mmlab.runs import model_config
 from mmlab.training import TrainConfig, read_metrics, train
 from tests.conftest import BLUE, GREEN, RED, moving_square, tone, write_video
 
@@ -95,3 +97,20 @@ def test_runs_open_with_their_dataset(dataset, tmp_path):
     assert not model.training
     with pytest.raises(FileNotFoundError, match="mmlab train"):
         mmlab.open_run(tmp_path / "nothing")
+
+
+def test_a_model_has_the_modalities_that_the_dataset_has():
+    features = {
+        "text": FeatureInfo("words", 300, None),
+        "video": FeatureInfo("clip", 512, 1.0),
+        "audio": FeatureInfo("clap", 64, 0.5, window_seconds=4.0),
+    }
+    model = model_config(features)
+    assert [(one.name, one.width) for one in model.modalities] == [
+        *[("text", 300), ("video", 512), ("audio", 64)]
+    ]
+    assert model.modalities[2].encoder is None  # these tokens come from a network already
+    frames = FeatureInfo("log-mel", 40, 100.0)
+    assert model_config(features | {"audio": frames}).modalities[2].encoder is not None
+    del features["audio"]
+    assert model_config(features).names == ("text", "video")

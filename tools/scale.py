@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mmlab import writing
+from mmlab.features import FRAMES_PER_SECOND, MEL_BANDS, VideoDescriptor
 from mmlab.shards import MEDIA_PER_SHARD
+from mmlab.store import MOST_OPEN_SHARDS
 
 CHECKOUT = Path(__file__).parents[1]
 MEASURED, WRITTEN = "docs/bench-data.json", "docs/scale.md"
@@ -28,8 +31,6 @@ EPOCHS, CLIPS_PER_VIDEO, TRAINING_DAYS, TRAINING_GPUS = 15, 10, 2, 4
 """Everything at Once: its pre-training configuration, and its author in issue 4 (V100)."""
 CLIP_SECONDS, SOUND_SECONDS = 8.0, 7.68
 """Of a training clip: picture, and 768 frames of sound."""
-MEMORY_MAPS = 65_530
-"""Files that a Linux process may have mapped (vm.max_map_count as delivered)."""
 MEAN_SECONDS = HOURS * 3600 / VIDEOS
 FLOAT16 = 2
 CORES = (16, 128, 1024)
@@ -49,9 +50,9 @@ class Stream:
         return self.width * self.per_second * FLOAT16
 
 
-SOUND = Stream("log-mel", 40, 100)
+SOUND = Stream("log-mel", MEL_BANDS, FRAMES_PER_SECOND)
 STREAMS = {
-    "default descriptors": (Stream("colour, texture, motion", 672, 1), SOUND),
+    "default descriptors": (Stream("colour, texture, motion", VideoDescriptor.width, 1), SOUND),
     "the paper's: ResNet-152 + ResNeXt-101": (
         Stream("2D", 2048, 1),
         Stream("3D", 2048, 1.5),
@@ -115,8 +116,7 @@ def storage() -> Iterator[str]:
     """Bytes of features: width x rate x 2."""
     yield "### Features on disk"
     yield ""
-    yield "Float16: width × tokens per second × 2 bytes, for every second of every video."
-    yield ""
+    yield "Float16: width × tokens per second × 2 bytes, for every second of every video.\n"
     rows = []
     for name, streams in STREAMS.items():
         for stream in streams:
@@ -149,10 +149,12 @@ def shards() -> Iterator[str]:
         for name, streams in STREAMS.items()
     ]
     yield from table(["", "a shard"], rows)
-    fits = "fit" if number <= MEMORY_MAPS else "do not fit"
+    most, most_bytes = writing.MEDIA_PER_SHARD, writing.SHARD_BYTES
+    closed = min(most, most_bytes / (MEAN_SECONDS * _bytes(STREAMS[PAPER])))
     yield (
-        f"A Linux process may map {count(MEMORY_MAPS)} files (`vm.max_map_count` as delivered): "
-        f"all shards of the corpus {fits} into one process.\n"
+        f"`mmlab convert` closes a shard at {most} media or {size(most_bytes)}: of the paper's "
+        f"features {count(VIDEOS / closed)} shards. However many there are, a process keeps "
+        f"{count(MOST_OPEN_SHARDS)} of them open.\n"
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -142,12 +143,32 @@ def _random_video(sizes: VideoSizes, seed: tuple[int, int]) -> MediaFeatures:
 
 def _random_captions(videos: list[str], seconds: int, seed: int) -> pd.DataFrame:
     """A clip every 8 seconds: there the two ways of cutting published features agree."""
-    generator = np.random.default_rng(seed)
     rows = [
         (video, float(start), float(start + CLIP_SECONDS))
         for video in videos
         for start in range(0, seconds - CLIP_SECONDS + 1, CLIP_SECONDS)
     ]
     table = pd.DataFrame(rows, columns=["video", "start_seconds", "end_seconds"])
-    words = generator.choice(WORDS, (len(rows), WORDS_PER_CLIP))
-    return table.assign(text=[" ".join(row) for row in words], split="all")
+    return table.assign(text=_random_texts(len(rows), seed), split="all")
+
+
+def random_manifest(like: pd.DataFrame, clips: int, clips_per_video: int = 100) -> pd.DataFrame:
+    """A manifest with the columns of another, of videos with ids as long as those of YouTube."""
+    numbers = np.arange(clips)
+    videos = [f"{number:011}" for number in numbers // clips_per_video]
+    starts = (numbers % clips_per_video) * float(CLIP_SECONDS)
+    columns: dict[str, Any] = {
+        "clip_id": [f"{video}#{start:.2f}" for video, start in zip(videos, starts, strict=True)],
+        "media_id": videos,
+        "media_path": "",
+        "start_seconds": starts,
+        "end_seconds": starts + CLIP_SECONDS,
+        "text": _random_texts(clips, seed=0),
+        "split": "all",
+    }
+    return pd.DataFrame({name: columns[name] for name in like.columns})
+
+
+def _random_texts(count: int, seed: int) -> list[str]:
+    generator = np.random.default_rng(seed)
+    return [" ".join(row) for row in generator.choice(WORDS, (count, WORDS_PER_CLIP))]

@@ -91,7 +91,7 @@ def measure_data(
         loading = list(_loading(settings, contents, tell))
         films = write_films(folder / "films", settings.film_seconds)
         extraction = list(_extraction(settings, films, media, tell))
-        upkeep = measure_upkeep(synthetic.dataset, media or films)
+        upkeep = measure_upkeep(synthetic.dataset)
         tell(upkeep_lines(upkeep))
     return DataReport(
         environment(settings.device),

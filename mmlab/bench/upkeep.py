@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from mmlab.bench.contents import random_manifest
 from mmlab.dataset import ClipDataset
 from mmlab.finding import find_media
 from mmlab.shards import read_records
@@ -34,23 +37,32 @@ class Upkeep:
     listing_seconds: float
 
 
-def measure_upkeep(dataset: ClipDataset, media: Path) -> Upkeep:
-    """Measure them on a dataset and on a folder of media, in the page cache.
+def measure_upkeep(dataset: ClipDataset, *, clips: int = 100_000, media: int = 2_000) -> Upkeep:
+    """Measure them in the page cache.
 
-    Raises:
-        ValueError: there are no media in the folder.
+    Args:
+        dataset: its shards are looked into; its manifest is the model of a larger one.
+        clips: rows of that manifest.
+        media: in a folder that is searched; empty files, which is all that searching sees.
     """
-    clips, folder = len(dataset), dataset.folder
-    shards = sorted((folder / "features").glob("*.safetensors"))
-    in_memory = int(dataset.manifest.memory_usage(deep=True).sum())
-    files = len(find_media(media, folder))
-    return Upkeep(
-        (folder / "manifest.parquet").stat().st_size / clips,
-        in_memory / clips,
-        _seconds(lambda: ClipDataset.open(folder)) / clips,
-        _seconds(lambda: [read_records(shard, dataset.features) for shard in shards]) / len(shards),
-        _seconds(lambda: find_media(media, folder)) / files,
-    )
+    shards = sorted((dataset.folder / "features").glob("*.safetensors"))
+    with tempfile.TemporaryDirectory(prefix="mmlab-bench-") as name:
+        large, videos = Path(name) / "dataset", Path(name) / "videos"
+        large.mkdir()
+        for table in ("dataset.json", "media.parquet"):
+            shutil.copy(dataset.folder / table, large)
+        manifest = random_manifest(dataset.manifest, clips)
+        manifest.to_parquet(large / "manifest.parquet", index=False)
+        videos.mkdir()
+        for number in range(media):
+            (videos / f"{number:011}.mp4").touch()
+        return Upkeep(
+            (large / "manifest.parquet").stat().st_size / clips,
+            int(ClipDataset.open(large).manifest.memory_usage(deep=True).sum()) / clips,
+            _seconds(lambda: ClipDataset.open(large)) / clips,
+            _seconds(lambda: [read_records(one, dataset.features) for one in shards]) / len(shards),
+            _seconds(lambda: find_media(videos)) / media,
+        )
 
 
 def _seconds(call: Callable[[], object]) -> float:

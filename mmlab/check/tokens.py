@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from safetensors import SafetensorError, safe_open
 
 from mmlab.check.measured import NO, UNKNOWN, YES, Measured
 from mmlab.check.report import Finding, counted, found
@@ -49,13 +51,22 @@ def _shards(dataset: ClipDataset, measured: Measured) -> Iterator[Finding]:
         "Run the same `mmlab ingest` (or `mmlab convert`) again: it makes them anew.",
     )
     known = set(dataset.media.shard.astype(str))
-    present = sorted(path.name for path in (dataset.folder / "features").glob("*.safetensors"))
+    present = sorted((dataset.folder / "features").glob("*.safetensors"))
     yield from found(
         "note",
         "shards that no medium belongs to",
-        (name for name in present if name not in known),
+        (path.name for path in present if path.name not in known and _has_tokens(path)),
         "Left over from an earlier state. They take up space and do no harm.",
     )
+
+
+def _has_tokens(shard: Path) -> bool:
+    """A shard of nothing but skipped media is needed: it says that they were tried."""
+    try:
+        with safe_open(shard, framework="np") as file:
+            return bool(file.keys())
+    except (SafetensorError, OSError):
+        return True
 
 
 def _tensors(measured: Measured) -> Iterator[Finding]:

@@ -88,8 +88,9 @@ def find_source(
         if any(folders.find(kind, path) for path in videos for kind in ("2d", "3d", "audio")):
             return _folders_source(folders, videos)
         files = _npy_files(source, wanted)
-        width = next(filter(None, map(_width, files[:PROBED_VIDEOS])), 0)
-        if width in (CROSSTASK_WIDTH, TSN_WIDTH):
+        widths = map(_width, files[:PROBED_VIDEOS])
+        width = next((width for width in widths if width in (CROSSTASK_WIDTH, TSN_WIDTH)), None)
+        if width is not None:
             return _npy_source(files, width)
     if not source.exists():
         raise FileNotFoundError(f"{source}: there is no such file or folder")

@@ -136,6 +136,10 @@ def parse_cues(text: str) -> tuple[list[Cue], list[tuple[int, str]]]:
         if times:
             body = lines[number + 1 : stop]
             body = _web_body(body) if web else _srt_body(body, numbered)
+            before = lines[number - 1].strip() if number else ""
+            if not web and (next_cue := _next_without_time(body, before)):
+                broken.append((number + 2 + next_cue, "is the number of a cue without its time"))
+                body = body[:next_cue]
             spoken = tuple(filter(None, map(clean, body)))
             cues.append(Cue(number + 1, seconds_of(times[1]), seconds_of(times[2]), spoken))
         else:
@@ -167,6 +171,18 @@ def _srt_body(lines: list[str], numbered: bool) -> list[str]:
     number_follows = len(text) > 1 and text[-1].isdigit()
     apart = number_follows and (len(text) == len(lines) or not text[-2])
     return text[:-1] if numbered and apart else text
+
+
+def _next_without_time(lines: list[str], number: str) -> int:
+    """Where in a cue's text the next cue's number stands behind an empty line; 0 if nowhere.
+
+    Only a cue whose time is destroyed comes to stand there, or a text that counts like this.
+    """
+    wanted = str(int(number) + 1) if number.isdecimal() and len(number) < 10 else ""
+    for place, (line, after) in enumerate(pairwise(lines)):
+        if wanted and not line and after == wanted:
+            return place + 1
+    return 0
 
 
 def clean(line: str) -> str:

@@ -156,7 +156,9 @@ def _read_parquet(path: Path) -> Captions:
         file = pq.ParquetFile(path)
         if file.metadata.num_rows > MOST_ROWS_PER_BYTE * path.stat().st_size:
             raise ValueError(f"declares {file.metadata.num_rows} rows, absurd for its size")
-        table = file.read().to_pandas(ignore_metadata=True)
+        content = file.read()
+        content.validate(full=True)  # Arrow itself would only see broken text when it is used
+        table = content.to_pandas(ignore_metadata=True)
         columns = file.schema_arrow
     except (pa.ArrowException, ValueError, OSError, MemoryError) as error:
         raise ValueError(f"{path}: is a damaged parquet ({error}); write it again") from None
