@@ -46,7 +46,7 @@ class ClipDataset:
         manifest: clip_id, media_id, media_path, start_seconds, end_seconds, text, split and the
             captions' further columns; index 0, 1, ...
         media: media_id, media_path, duration_seconds, has_video, has_audio, width, height,
-            frames_per_second, picture_start_seconds, sound_start_seconds, shard.
+            frames_per_second, picture_start_seconds, sound_start_seconds, notes, shard.
         features: a `FeatureInfo` for each modality.
 
     Example:

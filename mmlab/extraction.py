@@ -6,7 +6,6 @@ hardly matters: two hours need little more memory than their tokens.
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -39,7 +38,6 @@ PICTURE_SHARE = 0.8
 WRONG_SECONDS = 1.0
 """Where a file of sound alone is so much longer or shorter than its header says, it counts."""
 
-logger = logging.getLogger(__name__)
 
 Tell = Callable[[float], None]
 """Is given how much is done, from 0 to 1."""
@@ -111,8 +109,6 @@ def extract(
         duration, more = _true_duration(info, heard.seconds)
         notes += more
     _check(path, tokens)
-    for note in notes:
-        logger.warning("%s: %s", path, note)
     tell(1.0)
     return MediaFeatures(
         duration_seconds=duration,
@@ -123,6 +119,7 @@ def extract(
         frames_per_second=info.frames_per_second,
         picture_start_seconds=info.picture_start_seconds,
         sound_start_seconds=info.sound_start_seconds,
+        notes=tuple(notes),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +30,8 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OSError: as `write_atomically`.
     """
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}{UNFINISHED}")
+    owner = f"{socket.gethostname()}-{os.getpid()}"  # several machines may share the folder
+    unfinished = path.with_name(f"{path.name}.{owner}{UNFINISHED}")
     try:
         yield unfinished
         with unfinished.open("rb") as file:

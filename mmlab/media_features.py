@@ -24,6 +24,7 @@ class MediaFeatures:
         width: of the picture as shown, in pixels; 0 without a picture, as `height` and
             `frames_per_second`.
         picture_start_seconds: when the first picture is; `sound_start_seconds` likewise.
+        notes: what of the medium could not be used although the rest could.
     """
 
     duration_seconds: float
@@ -35,6 +36,7 @@ class MediaFeatures:
     frames_per_second: float = 0.0
     picture_start_seconds: float = 0.0
     sound_start_seconds: float = 0.0
+    notes: tuple[str, ...] = ()
 
     def tensor(self, name: str) -> Tensor | None:
         """The tokens called "video" or "video.2d", or the seconds called "video.seconds"."""

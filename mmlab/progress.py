@@ -75,8 +75,9 @@ class Progress:
             )
             self._done = _sum([self._done, done])
         for record in records:
-            if record.reason and not self._bar.disable:
-                self._bar.write(f"skipped {record.media_id}: {record.reason}")
+            if not self._bar.disable and (record.reason or record.notes):
+                what = f"skipped {record.media_id}: {record.reason}"
+                self._bar.write(what if record.reason else f"{record.media_id}: {record.notes}")
 
     def _watch(self) -> None:
         while not self._stop.wait(self._interval):

@@ -22,7 +22,7 @@ from typing import Any
 
 from mmlab.extraction import Extractors
 from mmlab.shards import MediaRecord, ShardWork, write_shard
-from mmlab.workers import Result, Write, _alone
+from mmlab.workers import Result, Write, write_alone
 
 WITHOUT_GPU = {"default", "none"}
 """Backbones that have no use for one."""
@@ -132,7 +132,7 @@ def _outcome(shard: ShardWork, write: Write) -> _Outcome:
     """Runs in a worker."""
     try:
         if shard.diary.exists():
-            shard, records = _alone(shard, write)
+            shard, records = write_alone(shard, write)
         else:
             records = write(shard)
     except Exception as error:  # it would end in Ray's log

@@ -66,6 +66,7 @@ class MediaRecord:
     frames_per_second: float = 0.0
     picture_start_seconds: float = 0.0
     sound_start_seconds: float = 0.0
+    notes: str = ""
 
     @classmethod
     def of(cls, media_id: str, features: MediaFeatures, size_bytes: int = 0) -> MediaRecord:
@@ -81,6 +82,7 @@ class MediaRecord:
             frames_per_second=float(features.frames_per_second),
             picture_start_seconds=float(features.picture_start_seconds),
             sound_start_seconds=float(features.sound_start_seconds),
+            notes="; ".join(features.notes),
         )
 
 

@@ -29,7 +29,8 @@ Records = Mapping[str, Sequence[MediaRecord]]
 
 MEDIA_COLUMNS = (
     *("media_id", "media_path", "duration_seconds", "has_video", "has_audio", "width", "height"),
-    *("frames_per_second", "picture_start_seconds", "sound_start_seconds", "shard"),
+    *("frames_per_second", "picture_start_seconds", "sound_start_seconds", "notes"),
+    "shard",
 )
 
 
@@ -161,7 +162,7 @@ def _typed(column: pd.Series, name: str, path: Path) -> pd.Series:
     else:
         column = column.fillna("")
         is_right = pd.api.types.infer_dtype(column) in ("string", "empty")
-    if not is_right:
+    if not is_right and len(column):
         raise ValueError(
             f"{path}: its column {name} holds {column.dtype}; run the same `mmlab ingest` again"
         )

@@ -47,13 +47,13 @@ Batch = Mapping[Modality, Tokens]
 
 def pad_tokens(items: Sequence[Tensor], width: int) -> Tokens:
     """Pad one modality's items, each (N_i, D), to one `Tokens`; an empty item has N_i = 0."""
-    longest = max([len(item) for item in items], default=0)
-    values = torch.zeros(len(items), max(longest, 1), width)
-    mask = torch.zeros(len(items), max(longest, 1), dtype=torch.bool)
+    lengths = torch.tensor([len(item) for item in items], dtype=torch.long)
+    longest = max(int(lengths.max()) if len(items) else 0, 1)
+    values = torch.empty(len(items), longest, width)
     for row, item in enumerate(items):
         values[row, : len(item)] = item
-        mask[row, : len(item)] = True
-    return Tokens(values, mask)
+        values[row, len(item) :] = 0  # only the padding: most of a batch is tokens
+    return Tokens(values, torch.arange(longest) < lengths[:, None])
 
 
 def parse_combination(

@@ -50,10 +50,10 @@ def write_shards(
         else:
             yield shard, records
     for shard in fallen:
-        yield _alone(shard, write)
+        yield write_alone(shard, write)
 
 
-def _alone(shard: ShardWork, write: Write) -> Result:
+def write_alone(shard: ShardWork, write: Write) -> Result:
     """Write one shard in a process of its own, leaving out the files that kill it.
 
     Raises:

@@ -170,6 +170,16 @@ def test_crosstask_own_features(tmp_path):
     assert set(skipped(dataset)) == {"v2", "v3"}
 
 
+def test_a_first_file_of_another_width_does_not_hide_what_the_others_are(tmp_path):
+    source = tmp_path / "features"
+    source.mkdir()
+    for name, width in (("a", 3199), ("b", 3200), ("c", 3200)):
+        np.save(source / f"{name}.npy", features(0, 4, width))
+    dataset = convert_dataset(source, tmp_path / "out", progress=False)
+    assert dataset.manifest["media_id"].tolist() == ["b", "c"]
+    assert "width 3199" in (tmp_path / "out" / "skipped.csv").read_text()
+
+
 def test_prepared_crosstask_with_matrices(tmp_path):
     place, matrices = tmp_path / "features", tmp_path / "matrices"
     place.mkdir()

@@ -19,6 +19,7 @@ from mmlab.features import WordVectorFile, seconds_to_frame
 from mmlab.features.registry import load_text_encoder
 from mmlab.ingest import ingest
 from mmlab.media import MediaError
+from tests.tiny_datasets import arrays, clip_table, make_dataset
 
 CAPTIONS = """video,start_seconds,end_seconds,text,split,colour
 red right.mp4,0.5,2.2,a red square moves right,train,red
@@ -286,3 +287,29 @@ def test_the_text_encoder_is_loaded_when_needed(dataset, monkeypatch):
     copy.features["text"] = replace(copy.features["text"], width=7)
     with pytest.raises(ValueError, match="gives vectors of width 300, it was 7"):
         copy.batch([0])
+
+
+def test_rows_that_cannot_be_are_refused_and_the_others_read(tmp_path):
+    clips = clip_table(
+        [
+            ("a", 1.0, 2.0, "good", "all"),
+            ("b", 1.0, 2.0, "of no medium", "all"),
+            ("a", np.nan, 2.0, "no time", "all"),
+            ("a", np.inf, np.inf, "no time", "all"),
+        ]
+    )
+    dataset = make_dataset(tmp_path / "one", {"a": arrays()}, clips)
+    assert dataset[0].text == "good"
+    for row in (1, 2, 3, -1):
+        with pytest.raises(ValueError, match=f"one: row {row} of its manifest has impossible"):
+            dataset[row]
+        with pytest.raises(ValueError, match="impossible times"):
+            dataset.batch([0, row])
+
+
+def test_a_damaged_list_of_what_was_skipped(tmp_path):
+    clips = clip_table([("a", 1.0, 2.0, "good", "all")])
+    dataset = make_dataset(tmp_path / "one", {"a": arrays()}, clips)
+    (dataset.folder / "skipped.csv").write_bytes(b"media_path,reason\n\xff,x\n")
+    with pytest.raises(ValueError, match=r"skipped\.csv: byte 18 is not UTF-8"):
+        dataset.summary()

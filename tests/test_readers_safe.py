@@ -8,33 +8,12 @@ import struct
 import sys
 import tracemalloc
 import zipfile
-from collections import OrderedDict
 
 import numpy as np
 import pytest
 
 from mmlab.readers.safe import read_csv, read_json, read_npy, read_npz, read_pickle, read_text
-
-ARRAY = np.arange(12, dtype=np.float32).reshape(3, 4)
-VALUES = {
-    "features": ARRAY,
-    "half": ARRAY.astype(np.float16),
-    "columns": np.asfortranarray(ARRAY.astype(np.float64)),
-    "strided": ARRAY[:, ::2],
-    "bytes_order": ARRAY.astype(">f4"),
-    "empty": np.zeros((0, 2048), np.float32),
-    "words": np.array(["a", "böse"]),
-    "objects": np.array(["a", {"b": ARRAY}], dtype=object),
-    "flags": np.array([True, False]),
-    "scalar": np.float32(1.5),
-    "integer": np.int64(-3),
-    "texts": ["a", "日本", ""],
-    "numbers": [0, -1, 255, 256, 65536, -(2**40), 10**30, 1.5, float("inf"), True, False, None],
-    "tuples": ((), (1,), (1, 2), (1, 2, 3), (1, 2, 3, 4)),
-    "sets": [{1, 2}, frozenset({"a"}), set()],
-    "raw": [b"", b"\x00\xff\n", bytearray(b"abc"), 1 + 2j],
-    ("a", 1): OrderedDict(x=1),
-}
+from tests.fuzzing.values import ARRAY, VALUES
 
 
 def same(left, right) -> bool:
@@ -219,24 +198,6 @@ def test_arrays_that_do_not_agree_with_their_bytes(tmp_path, shape, dtype, raw):
     assert np.array_equal(pickled(tmp_path, array_state((2,), b"u1", b"\1\2")), [1, 2])
 
 
-def mutations(content: bytes, count: int, seed: int = 0):
-    rng = random.Random(seed)
-    for _ in range(count):
-        changed = bytearray(content)
-        for _ in range(rng.choice((1, 1, 2, 8))):
-            at = rng.randrange(len(changed) or 1)
-            kind = rng.randrange(4)
-            if kind == 0 and changed:
-                changed[at] = rng.randrange(256)
-            elif kind == 1:
-                changed[at : at + rng.randrange(20)] = rng.randbytes(rng.randrange(20))
-            elif kind == 2 and at:
-                del changed[at:]
-            else:
-                changed[at:at] = changed[rng.randrange(len(changed) + 1) :][:50]
-        yield bytes(changed)
-
-
 def files(folder):
     np.save(folder / "a.npy", ARRAY)
     np.savez(folder / "a.npz", features=ARRAY, other=np.arange(3))
@@ -256,24 +217,6 @@ def files(folder):
         "a.json": read_json,
         "a.csv": read_csv,
     }
-
-
-@pytest.mark.parametrize(
-    "name", ["a.npy", "a.npz", "b.npz", "a.pkl", "b.pkl", "c.pkl", "a.json", "a.csv"]
-)
-def test_mutated_files_are_read_or_refused(tmp_path, name):
-    reader = files(tmp_path)[name]
-    path = tmp_path / name
-    content = path.read_bytes()
-    reader(path)
-    for changed in mutations(content, 400):
-        path.write_bytes(changed)
-        message = ""
-        try:
-            reader(path)
-        except ValueError as error:
-            message = str(error)
-        assert not message or message.startswith(f"{path}: "), message
 
 
 def npy(shape: str, raw: bytes = b"", dtype: str = "'<f4'") -> bytes:

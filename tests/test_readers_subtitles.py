@@ -237,3 +237,14 @@ def test_real_srt_with_byte_order_mark():
     assert len(captions.table) == 20
     assert captions.table.iloc[0].tolist() == ["GEn8L3VODk8", 61.575, 83.241, "crack_eggs", "all"]
     assert captions.skipped == []
+
+
+def test_a_cue_whose_time_is_destroyed_does_not_fall_to_the_one_before(tmp_path):
+    path = tmp_path / "talk.srt"
+    path.write_text(
+        "1\n00:00:01,000 --> 00:00:02,000\nfirst\n\nof two parts\n\n2\n00:00\nlost\n\n"
+        "3\n00:00:05,000 --> 00:00:06,000\nthere are\n\n42\napples\n"
+    )
+    captions = read_subtitles(path)
+    assert captions.table["text"].tolist() == ["first of two parts", "there are 42 apples"]
+    assert captions.skipped == [("talk.srt line 7", "is the number of a cue without its time")]

@@ -198,3 +198,11 @@ def test_csv_rows_agree_with_a_plain_reader(tmp_path):
     rows, skipped = csv_rows(path)
     assert [values for _, values in rows[1:]] == table.astype(str).to_numpy().tolist()
     assert skipped == []
+
+
+def test_parquet_with_broken_characters(tmp_path):
+    path = tmp_path / "captions.parquet"
+    pd.DataFrame({"video": ["a"], "text": ["some words"]}).to_parquet(path, compression=None)
+    path.write_bytes(path.read_bytes().replace(b"some words", b"some w\xffrds"))
+    with pytest.raises(ValueError, match=r"captions\.parquet: is a damaged parquet"):
+        read_table(path)

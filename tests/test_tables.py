@@ -18,7 +18,8 @@ FEATURES = {"text": FeatureInfo("words", 3, None, source="default")}
 
 def state(name: str) -> tuple[pd.DataFrame, pd.DataFrame, list[tuple[str, str]], About]:
     manifest, media = (
-        pd.DataFrame({column: [name] for column in COLUMNS[table]}) for table in COLUMNS
+        pd.DataFrame({c: [1.0 if c.endswith("_seconds") else name] for c in COLUMNS[table]})
+        for table in COLUMNS
     )
     return manifest, media, [(name, "reason")], About("", FEATURES)
 
@@ -68,14 +69,14 @@ def test_a_reader_meets_a_writer(tmp_path, monkeypatch):
     """New tables are put in place while the old ones are read."""
     begin(tmp_path)
     replace_tables(tmp_path, *state("old"))
-    real, states = pd.read_parquet, iter(["new", "newer"])
+    real, states = tables.pq.ParquetFile, iter(["new", "newer"])
 
-    def read(path):
+    def read(file):
         if name := next(states, None):
             replace_tables(tmp_path, *state(name))
-        return real(path)
+        return real(file)
 
-    monkeypatch.setattr(pd, "read_parquet", read)
+    monkeypatch.setattr(tables.pq, "ParquetFile", read)
     assert found(tmp_path) == {"newer"}
 
 
@@ -101,3 +102,40 @@ def test_the_media_that_could_be_read_in_order():
     ]
     assert table.width.tolist() == [3, 0]
     assert len(media_table({}, {})) == 0
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("start_seconds", "soon", "its column start_seconds holds"),
+        ("media_id", 3, "its column media_id holds int64"),
+        ("text", b"bytes", "its column text holds"),
+    ],
+)
+def test_columns_of_another_type_are_refused(tmp_path, column, value, words):
+    begin(tmp_path)
+    manifest, *others = state("one")
+    replace_tables(tmp_path, manifest.assign(**{column: [value]}), *others)
+    with pytest.raises(ValueError, match=rf"manifest\.parquet: {words}"):
+        read_tables(tmp_path)
+
+
+def test_missing_text_is_empty(tmp_path):
+    begin(tmp_path)
+    manifest, *others = state("one")
+    replace_tables(tmp_path, manifest.assign(text=[None]), *others)
+    assert read_tables(tmp_path)[1].text.tolist() == [""]
+
+
+@pytest.mark.parametrize("compression", ["snappy", None])
+def test_damaged_tables_are_named(tmp_path, compression):
+    begin(tmp_path)
+    manifest, *others = state("one")
+    replace_tables(tmp_path, manifest, *others)
+    path = tmp_path / "manifest.parquet"
+    manifest.to_parquet(path, compression=compression)
+    whole = path.read_bytes()
+    for damaged in (whole.replace(b"one", b"\xffne"), whole[:8] + bytes(40) + whole[48:], b""):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"manifest\.parquet: is damaged"):
+            read_tables(tmp_path)

@@ -175,6 +175,13 @@ def _media(dataset: ClipDataset) -> Iterator[Finding]:
         "Nothing can be played of them. If you moved them, open the dataset with media_root=….",
     )
     yield from _synchrony(media)
+    notes = media.get("notes", pd.Series("", index=media.index))
+    yield from found(
+        "warning",
+        "media of which a part could not be used",
+        (f"{name}: {note}" for name, note in zip(media.media_id, notes, strict=True) if note),
+        "The rest is there. Repair them with another program if the part matters.",
+    )
 
 
 def _synchrony(media: pd.DataFrame) -> Iterator[Finding]:

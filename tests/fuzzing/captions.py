@@ -200,7 +200,11 @@ def _matrix(seed: int) -> bytes:
 _TASK = "{0}7\nMake {0}\nhttps://example.org\n2\npour {0},stir {0}"
 _SRT = "00:00:0{1},000 --> 00:00:0{2},500\nHello <b>{0}</b>\nsecond line"
 _VTT = "{1}\n00:0{1}.000 --> 00:0{2}.500 align:start\nHello <i>{0}</i> &amp; é"
-_STEPS = b"\xef\xbb\xbf1\r\n00:00:01,000 --> 00:00:02,000\r\ncrack_eggs\r\n\r\n2\r\n00:00:03,000 --> 00:00:04,000\r\nadd_salt\r\n"
+_STEPS = (
+    b"\xef\xbb\xbf1\r\n00:00:01,000 --> 00:00:02,000\r\ncrack_eggs\r\n\r\n"
+    b"2\r\n00:00:03,000 --> 00:00:04,000\r\nadd_salt\r\n"
+)
+_SPEECH_CSV = ",start,end,text\n0,1.0,2.0,crack {0}\n1,4.0,6.0,stir {0}\n"
 
 CAPTION_FORMATS: tuple[Format, ...] = (
     named(
@@ -213,14 +217,20 @@ CAPTION_FORMATS: tuple[Format, ...] = (
     ),
     Format(
         "own parquet",
-        tuple((f"{mark}.mp4", 0.5, 2.0 + at, f"hello {mark}", 0.5) for at, mark in enumerate(MARKS)),
+        tuple((f"{mark}.mp4", 0.5, 2.0 + n, f"hello {mark}", 0.5) for n, mark in enumerate(MARKS)),
         _parquet, read_one, changed_row,
     ),
     Format(
         "SRT", tuple((str(n), _SRT.format(m, n, n + 1)) for n, m in enumerate(MARKS, 1)), _srt,
         read_one, lambda entry, rng: (entry[0], changed_text(entry[1], rng)),
     ),
-    named("WebVTT", lines("talk.vtt", "WEBVTT\n\nNOTE x\n\n", *(_VTT.format(m, n, n + 1) for n, m in enumerate(MARKS, 1)), gap="\n")),
+    named(
+        "WebVTT",
+        lines(
+            "talk.vtt", "WEBVTT\n\nNOTE x\n\n",
+            *(_VTT.format(m, n, n + 1) for n, m in enumerate(MARKS, 1)), gap="\n",
+        ),
+    ),
     named("MSR-VTT json", json_of("videodatainfo.json", _msrvtt, *map(_msrvtt_entry, MARKS))),
     named(
         "MSR-VTT 1k-A csv",
@@ -255,7 +265,7 @@ CAPTION_FORMATS: tuple[Format, ...] = (
     ),
     Format(
         "HowTo100M csv per video",
-        tuple((f"{m}.csv", f",start,end,text\n0,1.0,2.0,crack {m}\n1,4.0,6.0,stir {m}\n".encode()) for m in MARKS),
+        tuple((f"{mark}.csv", _SPEECH_CSV.format(mark).encode()) for mark in MARKS),
         _files, lambda folder: caption_items(read_captions(folder)), changed_file,
     ),
     named(

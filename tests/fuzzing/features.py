@@ -48,7 +48,11 @@ def converted_features(folder: Path) -> Reading:
     shutil.rmtree(out, ignore_errors=True)
     dataset = convert_dataset(pickles[0] if len(pickles) == 1 else folder, out, progress=False)
     items = [
-        (clip.clip_id, clip.text, {name: t.tolist() for name, t in clip.tokens.items() if name != "text"})
+        (
+            clip.clip_id,
+            clip.text,
+            {name: t.tolist() for name, t in clip.tokens.items() if name != "text"},
+        )
         for clip in dataset
     ]
     return Reading(items, (dataset.folder / "skipped.csv").read_text().count("\n") - 1)
@@ -133,24 +137,26 @@ def _pickle(name: str) -> Any:
     return build
 
 
-def _folders(name: str, read: Any) -> Format:
+def _folders(name: str, read: Any, share: float = 1.0) -> Format:
     kinds = {"2d": ("features", (3, 4)), "3d": ("features", (4, 4)), "spec": ("arr_0", (40, 8))}
     entries = tuple(
         (f"{mark}/{mark}_{kind}.npz", {key: array(seed, *shape)})
         for seed, mark in enumerate(MARKS)
         for kind, (key, shape) in kinds.items()
     )
-    return Format(name, entries, _npz, read, _changed_npz)
+    return Format(name, entries, _npz, read, _changed_npz, share=share)
 
 
-def _items(name: str, file: str, item: Any, read: Any) -> Format:
+def _items(name: str, file: str, item: Any, read: Any, share: float = 1.0) -> Format:
     entries = tuple(item(seed, mark) for seed, mark in enumerate(MARKS))
-    return Format(name, entries, _pickle(file), read, _changed_item, payload)
+    return Format(name, entries, _pickle(file), read, _changed_item, payload, share)
 
 
 FEATURE_FORMATS = (
     _folders("HowTo100M features npz", read_features),
-    Format("HowTo100M paths csv", tuple(f"None/{mark},1" for mark in MARKS), _with_paths, _read_paths),
+    Format(
+        "HowTo100M paths csv", tuple(f"None/{mark},1" for mark in MARKS), _with_paths, _read_paths,
+    ),
     _items("MSR-VTT feature pickle", "msrvtt_test.pkl", _msrvtt_item, read_features),
     _items("YouCook2 feature pickle", "youcook_val.pkl", _youcook2_item, read_features),
     Format(
@@ -161,7 +167,7 @@ FEATURE_FORMATS = (
 )  # fmt: skip
 
 CONVERTED_FORMATS = (
-    _folders("HowTo100M npz, converted", converted_features),
-    _items("MSR-VTT pickle, converted", "msrvtt_test.pkl", _msrvtt_item, converted_features),
+    _folders("HowTo100M npz, converted", converted_features, 0.1),
+    _items("MSR-VTT pickle, converted", "msrvtt_test.pkl", _msrvtt_item, converted_features, 0.1),
 )
-"""Read as far as into a dataset, which takes a hundred times as long."""
+"""Read as far as into a dataset, which takes ten times as long."""

@@ -52,6 +52,7 @@ class Format:
         read: what mmlab makes of a folder with these files.
         change: damages one entry in a way that must not touch the others; None: there is none.
         payloads: whole files that try to run code, by seed, in place of the first file.
+        share: of the mutations that others get, where one takes long.
         is_media: decoders run in processes that may die, see `mmlab.workers`.
     """
 
@@ -61,6 +62,7 @@ class Format:
     read: Callable[[Path], Reading]
     change: Change | None = None
     payloads: Callable[[Random], bytes] | None = None
+    share: float = 1.0
     is_media: bool = False
 
 
@@ -107,7 +109,9 @@ def mutation_of(form: Format, number: int) -> Mutation:
     if form.payloads and share < 0.7:
         name = next(iter(files))
         content = form.payloads(rng)
-        return Mutation(files | {name: content if rng.random() < 0.5 else damaged_bytes(content, rng)})
+        return Mutation(
+            files | {name: content if rng.random() < 0.5 else damaged_bytes(content, rng)}
+        )
     return Mutation(_damaged_files(files, rng))
 
 
@@ -149,7 +153,8 @@ class Judge:
     def __post_init__(self) -> None:
         self._write(self.form.build(self.form.entries))
         reading = self.form.read(self.folder)
-        assert reading.items and not reading.skipped, f"{self.form.name}: its seed is not clean"
+        assert reading.items, f"{self.form.name}: its seed holds nothing"
+        assert not reading.skipped, f"{self.form.name}: its seed is not clean"
         self.whole = reading.items
 
     def verdict(self, number: int) -> Verdict:
@@ -160,7 +165,7 @@ class Judge:
         try:
             with watched(self.folder):
                 reading = self.form.read(self.folder)
-            outcome, failure = "part" if reading.skipped else "whole", ""
+            outcome = "part" if reading.skipped else "whole"
             failure = self._lost(mutation, reading)
         except (ValueError, OSError) as error:
             outcome, failure = "refused", self._message_problem(error, mutation.files)
@@ -181,7 +186,10 @@ class Judge:
 
     def _message_problem(self, error: Exception, files: Files) -> str:
         message = str(error)
-        message.encode()  # can be printed
+        try:
+            message.encode()
+        except UnicodeEncodeError as problem:
+            return f"the message cannot be printed: {type(problem).__name__}"
         names = {self.folder.name, *files, *(Path(name).name for name in files)}
         if not any(name in message for name in names):
             return f"the message names no file: {type(error).__name__}: {message[:300]}"

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from mmlab.extraction import extract
-from mmlab.media import MediaError
 from tests.conftest import moving_square, tone, write_video
 from tests.fuzzing.judging import Files, Format, Reading
 
@@ -31,7 +30,9 @@ def _seed(ending: str) -> bytes:
         path = Path(folder) / f"seed.{ending}"
         if ending in SOUND_CODECS:
             codecs = ("", SOUND_CODECS[ending])
-            return write_video(path, 0.5, sound=tone(), sample_rate=16_000, codecs=codecs).read_bytes()
+            return write_video(
+                path, 0.5, sound=tone(), sample_rate=16_000, codecs=codecs
+            ).read_bytes()
         return write_video(
             path, 1.0, picture=moving_square(size=(32, 24), side=8), sound=tone(),
             frames_per_second=5, sample_rate=48_000, codecs=PICTURE_CODECS[ending],
@@ -44,12 +45,7 @@ def _build(ending: str, entries: Sequence[Any]) -> Files:
 
 def _read(folder: Path) -> Reading:
     logging.getLogger("mmlab").setLevel(logging.ERROR)
-    path = next(folder.iterdir())
-    try:
-        features = extract(path)
-    except MediaError as error:
-        assert error.problem and error.mend
-        raise
+    features = extract(next(folder.iterdir()))
     assert 0 < features.duration_seconds < np.inf
     assert all(np.isfinite(tokens).all() for tokens in features.tokens.values())
     return Reading([{name: tokens.shape for name, tokens in features.tokens.items()}])

@@ -15,7 +15,20 @@ ODD_WORDS = (
     *("0x10", "1_000", "١٢", "½", "00:00:01,000", "1:75", "-->", "--> ", "\n-->\n", "<", "<b>"),
     *("&amp;", "{\\an8}", "<00:00:00.500>", "WEBVTT", "NOTE", "STYLE", "{", "}", "[", "]", "[[["),
     *("null", "None", "true", "{}", "[]", '""', '"a":', "\\u0000", "\\ud800", "\\N", "%s", "{0}"),
-    *("\ufeff", "\u2028", "\x85", "\x0b", "\x1c", "\u200b", "🙂", "é", "é", "ا", "\x7f", "\x1b[31m"),
+    *(
+        "\ufeff",
+        "\u2028",
+        "\x85",
+        "\x0b",
+        "\x1c",
+        "\u200b",
+        "🙂",
+        "é",
+        "é",
+        "ا",
+        "\x7f",
+        "\x1b[31m",
+    ),
     *("unknown", "start", "end", "text", "video", "video_id", "clip_id", "media_id", "split"),
     *("background", "features", "arr_0", "PAR1", "RIFF", "$(touch ran)", "`touch ran`", "x" * 3000),
 )
@@ -23,7 +36,15 @@ ODD_WORDS = (
 
 ODD_BYTES = (
     *(b"\x00", b"\xff", b"\xff\xfe", b"\xef\xbb\xbf", b"\xc3\x28", b"\xed\xa0\x80", b"\x80\x04"),
-    *(b"\x80\x02", b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06", b"PAR1", b"\x93NUMPY", b"\x00" * 64),
+    *(
+        b"\x80\x02",
+        b"PK\x03\x04",
+        b"PK\x01\x02",
+        b"PK\x05\x06",
+        b"PAR1",
+        b"\x93NUMPY",
+        b"\x00" * 64,
+    ),
     *(b"\x1f\x8b\x08", b"RIFF", b"fLaC", b"OggS", b"ID3", b"moov", b"\x1a\x45\xdf\xa3", b"\n"),
     *(struct.pack("<I", 2**32 - 1), struct.pack("<Q", 2**63 - 1), struct.pack(">I", 2**31 - 1)),
     *(struct.pack("<d", np.nan), struct.pack("<d", -1.0), struct.pack("<f", np.inf)),

@@ -20,7 +20,12 @@ MODULES_AND_NAMES = (
     *(("numpy", "load"), ("numpy.core.multiarray", "_reconstruct"), ("functools", "partial")),
     *(("numpy._core.multiarray", "scalar"), ("numpy", "ndarray"), ("numpy", "dtype")),
     *(("operator", "attrgetter"), ("importlib", "import_module"), ("runpy", "_run_code")),
-    *(("pickle", "loads"), ("_pickle", "loads"), ("pathlib", "Path"), ("copyreg", "_reconstructor")),
+    *(
+        ("pickle", "loads"),
+        ("_pickle", "loads"),
+        ("pathlib", "Path"),
+        ("copyreg", "_reconstructor"),
+    ),
     *(("os", "system.__call__"), ("numpy.f2py.crackfortran", "getlincoef"), ("timeit", "timeit")),
 )
 

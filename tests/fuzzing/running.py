@@ -71,6 +71,14 @@ class _Worker:
         self.part = part
         self.connection.send(part)
 
+    def verdict(self) -> Verdict | None:
+        """The next one; None if the process has died. Waits for it."""
+        try:
+            return self.connection.recv()
+        except (EOFError, OSError):
+            self.process.join()
+            return None
+
 
 def judged(parts: Sequence[Part], media: frozenset[str], processes: int = 2) -> Iterator[
     tuple[str, int, Verdict]
@@ -83,34 +91,39 @@ def judged(parts: Sequence[Part], media: frozenset[str], processes: int = 2) -> 
         processes: how many at a time.
     """
     waiting = [part for part in reversed(parts) if part[1] < part[2]]
-    busy: dict[Connection, _Worker] = {}
-    while waiting or busy:
-        while waiting and len(busy) < processes:
-            worker = _Worker()
-            worker.take(waiting.pop())
-            busy[worker.connection] = worker
-        for connection in wait(list(busy)):
-            worker = busy[connection]  # type: ignore[index]
-            name, number, stop = worker.part
-            try:
-                verdict = worker.connection.recv()
-            except (EOFError, OSError):
-                del busy[worker.connection]
-                worker.process.join()
-                verdict = _died(worker.process.exitcode, may_die=name in media)
-                waiting += [(name, number + 1, stop)] if number + 1 < stop else []
-            else:
-                worker.part = (name, number + 1, stop)
-                if number + 1 == stop and waiting:
+    crew: list[_Worker] = []
+    try:
+        while waiting or crew:
+            while waiting and len(crew) < processes:
+                crew.append(_Worker())
+                crew[-1].take(waiting.pop())
+            ready = wait([worker.connection for worker in crew])
+            for worker in [worker for worker in crew if worker.connection in ready]:
+                name, number, stop = worker.part
+                verdict = worker.verdict()
+                if verdict is None:
+                    crew.remove(worker)
+                    verdict = died(worker.process.exitcode, may_die=name in media)
+                    waiting += [(name, number + 1, stop)] if number + 1 < stop else []
+                elif number + 1 < stop:
+                    worker.part = (name, number + 1, stop)
+                elif waiting:
                     worker.take(waiting.pop())
-                elif number + 1 == stop:
-                    del busy[worker.connection]
+                else:
+                    crew.remove(worker)
                     worker.process.kill()
-            yield name, number, verdict
+                yield name, number, verdict
+    finally:
+        for worker in crew:
+            worker.process.kill()
+            worker.process.join()
 
 
-def _died(exit_code: int | None, *, may_die: bool) -> Verdict:
-    """A death by a signal is what `mmlab.workers` isolates; one by our own watch is a hang."""
+def died(exit_code: int | None, *, may_die: bool) -> Verdict:
+    """What to say of a process that ended.
+
+    A death by a signal is what `mmlab.workers` isolates; one by our own watch is a hang.
+    """
     if may_die and exit_code is not None and exit_code < 0:
         return Verdict("crashed", 0.0)
     is_hang = exit_code == 1
@@ -121,12 +134,12 @@ def _died(exit_code: int | None, *, may_die: bool) -> Verdict:
 def tallies(
     counts: Mapping[str, int], media: frozenset[str], *, processes: int = 2, chunk: int = 500
 ) -> Iterator[dict[str, Tally]]:
-    """The tally of each format so far, after each mutation."""
+    """The tally of each format so far, after each mutation; formats take turns."""
     result = {name: Tally() for name in counts}
     parts = [
         (name, first, min(first + chunk, count))
+        for first in range(0, max(counts.values(), default=0), chunk)
         for name, count in counts.items()
-        for first in range(0, count, chunk)
     ]
     for name, number, verdict in judged(parts, media, processes):
         result[name].add(number, verdict)

@@ -43,7 +43,9 @@ def _reading(read: Callable[[Path], Any], folder: Path) -> Reading:
     return Reading(["read"])
 
 
-def _one(name: str, read: Callable[[Path], Any], build: Callable[[Any], bytes], value: Any) -> Format:
+def _one(
+    name: str, read: Callable[[Path], Any], build: Callable[[Any], bytes], value: Any
+) -> Format:
     def files(entries: Sequence[Any]) -> Files:
         return {f"a.{name}": build(entries[0])}
 
