@@ -80,7 +80,7 @@ class _Matches:
             if media:
                 some = " and ".join(sorted(media)[:2])
                 return None, f"could be {some}; name its folder and ending"
-        return None, "is not among the media that were read"
+        return None, "is not among the media that were read; name it as below the media folder"
 
 
 def _plain(name: str) -> str:

@@ -35,7 +35,10 @@ TSN_TOKENS_PER_SECOND = 15.0
 """Every second frame, of videos with the usual 30 frames per second."""
 
 PROBED_VIDEOS = 20
-"""So many videos are read to find out which features most of them have."""
+"""So many videos that can be read tell which features most of them have."""
+
+NOT_LISTED = "rest"
+"""The split of training clips that are not in the list given."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,8 @@ def convert_dataset(
         captions: any file or folder that `read_captions` reads, or a folder of 0/1 matrices with
             `steps`; by default the captions in a pickle, or one clip without text per video.
         paths: csv with the column path or video_id. Of a folder only these videos are converted;
-            of an MSR-VTT pickle, these clips get the split "train" (the 7k and 9k lists).
+            of a pickle, these clips get the split "train" (the 7k and 9k lists of MSR-VTT) and
+            others that have it the split "rest".
         aligned: pickles whose item i has other features (`s3d`, `clip`) of `source`'s item i.
         audio: folder of the log-mel frames, where it is not `source`.
         features_3d: folder of the 3D features, where it is not `source`.
@@ -115,7 +119,7 @@ def convert_dataset(
         raise ValueError(f"{source}: none of its videos can be used ({reasons or 'there is none'})")
     streams = _usual_streams(found)
     features = {"video": _video_info(streams, unit_norm)} if streams else {}
-    if _has_audio(found):
+    if found.has_audio:
         features["audio"] = found.audio
     table = _captions(found, captions, paths, steps)
     loads = {
@@ -135,19 +139,16 @@ def convert_dataset(
 
 def _usual_streams(found: Source) -> tuple[StreamInfo, ...]:
     """The video streams of most of the first videos; a video that has others is left out."""
-    widths = Counter(_widths(streams) for streams in _first_videos(found))
+    readable = islice(_readable(found), PROBED_VIDEOS)
+    widths = Counter(_widths(streams) for streams in readable)
     (usual, _), *_ = widths.most_common(1) or [((), 0)]
     return tuple(
         StreamInfo(kind, width, _stream(kind, width).tokens_per_second) for kind, width in usual
     )
 
 
-def _has_audio(found: Source) -> bool:
-    return any(len(streams.get("audio", ())) > 0 for streams in _first_videos(found))
-
-
-def _first_videos(found: Source) -> Iterator[Streams]:
-    for read in islice(found.streams.values(), PROBED_VIDEOS):
+def _readable(found: Source) -> Iterator[Streams]:
+    for read in found.streams.values():
         with suppress(OSError, ValueError):  # is listed when all are read
             yield read()
 
@@ -222,19 +223,25 @@ def _captions(
         captions = read_captions(given)
     else:
         captions = found.captions or _whole_videos(found.streams)
-    captions = _of_these_videos(captions, found.streams)
+    name = captions.format if given is None or isinstance(given, Captions) else Path(given).name
+    captions = _of_these_videos(captions, found.streams, name)
     if found.captions is not None and paths is not None:
-        listed = captions.table["video"].isin(read_paths(paths))
-        split = captions.table["split"].where(~listed, "train")
-        captions = Captions(captions.table.assign(split=split), captions.skipped, captions.format)
+        captions = _train_on(captions, read_paths(paths))
     return captions
+
+
+def _train_on(captions: Captions, videos: Sequence[str]) -> Captions:
+    """The captions with the split "train" for some videos and for no others."""
+    listed, split = captions.table["video"].isin(videos), captions.table["split"]
+    split = split.where(split != "train", NOT_LISTED).where(~listed, "train")
+    return Captions(captions.table.assign(split=split), captions.skipped, captions.format)
 
 
 def _whole_videos(media_ids: Iterable[str]) -> Captions:
     return usable_captions(pd.DataFrame({"video": list(media_ids)}), "no captions")
 
 
-def _of_these_videos(captions: Captions, media_ids: Mapping[str, object]) -> Captions:
+def _of_these_videos(captions: Captions, media_ids: Mapping[str, object], name: str) -> Captions:
     """Leave out the captions of other videos, which a whole benchmark's file may have many of."""
     here = captions.table["video"].isin(list(media_ids))
     if not here.any():
@@ -245,5 +252,5 @@ def _of_these_videos(captions: Captions, media_ids: Mapping[str, object]) -> Cap
         )
     others = captions.table["video"][~here].unique()
     reason = f"no features of {len(others)} of its videos, such as {', '.join(others[:3])}"
-    skipped = captions.skipped + ([(captions.format, reason)] if len(others) else [])
+    skipped = captions.skipped + ([(name, reason)] if len(others) else [])
     return Captions(captions.table[here].reset_index(drop=True), skipped, captions.format)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmlab.about import FeatureInfo
 from mmlab.features.audio import FRAMES_PER_SECOND, seconds_to_frame
-from mmlab.features.published import video_tokens
+from mmlab.features.published import feature_span, video_tokens
 from mmlab.types import Modality
 
 Get = Callable[[str], Tensor | None]
@@ -43,7 +43,14 @@ class Part(NamedTuple):
     times: Times
 
 
-def cut(modality: Modality, info: FeatureInfo, get: Get, start: float, end: float) -> Part:
+def cut(
+    modality: Modality,
+    info: FeatureInfo,
+    get: Get,
+    start: float,
+    end: float,
+    training_tokens: int | None = None,
+) -> Part:
     """The tokens of a part of a medium, as they are stored (float16 from a dataset).
 
     Audio frames of 10 ms are cut as in the paper's code. Of everything else the part has all
@@ -56,9 +63,11 @@ def cut(modality: Modality, info: FeatureInfo, get: Get, start: float, end: floa
         get: the medium.
         start: of the part, in seconds.
         end: likewise; may be infinite. What lies outside the medium is left out.
+        training_tokens: cut as published training does: so many tokens at most; video ends one
+            token later where the end lies on a boundary, and may have none.
     """
     if info.streams:
-        return _cut_streams(modality, info, get, start, end)
+        return _cut_streams(modality, info, get, start, end, training_tokens)
     stored = get(modality)
     rate = info.tokens_per_second or 1.0
     if stored is None:
@@ -66,23 +75,41 @@ def cut(modality: Modality, info: FeatureInfo, get: Get, start: float, end: floa
     if (times := get(f"{modality}.seconds")) is not None:
         seconds = times.numpy()
         first, last = overlapping(seconds, start, end)
-        return Part(stored[first:last], seconds[first:last])
-    first, last = token_span(modality, len(stored), start, end, rate)
+        return Part(stored[first:last][:training_tokens], seconds[first:last][:training_tokens])
+    first, last = _span(modality, len(stored), start, end, rate, training_tokens)
     window = 1 / rate if info.window_seconds is None else info.window_seconds
-    return Part(stored[first:last], Grid(first, rate, window))
+    return Part(stored[first:last][:training_tokens], Grid(first, rate, window))
 
 
-def _cut_streams(modality: Modality, info: FeatureInfo, get: Get, start: float, end: float) -> Part:
+def _cut_streams(
+    modality: Modality,
+    info: FeatureInfo,
+    get: Get,
+    start: float,
+    end: float,
+    training_tokens: int | None,
+) -> Part:
     parts, first = [], 0
     for stream in info.streams:
         stored = get(f"{modality}.{stream.name}")
         if stored is None:
             return Part(torch.zeros(0, info.width), np.zeros((0, 2)))
         rate = stream.tokens_per_second
-        first, last = token_span(modality, len(stored), start, end, rate)
+        first, last = _span(modality, len(stored), start, end, rate, training_tokens)
         parts.append(stored[first:last].float().numpy())  # faster than numpy's own
-    merged = video_tokens(parts, len(parts[-1]), "clip", unit_norm=info.unit_norm)
+    most = len(parts[-1]) if training_tokens is None else training_tokens
+    merged = video_tokens(parts, most, "clip", unit_norm=info.unit_norm)
     return Part(torch.from_numpy(merged), Grid(first, rate, 1 / rate))
+
+
+def _span(
+    modality: Modality, count: int, start: float, end: float, rate: float, training: int | None
+) -> tuple[int, int]:
+    if training is None or (modality == "audio" and rate == FRAMES_PER_SECOND):
+        return token_span(modality, count, start, end, rate)
+    published = feature_span(max(start, 0.0), min(max(end, 0.0), count / rate), rate)
+    first, last, _ = published.indices(count)
+    return first, max(first, last)
 
 
 def token_span(

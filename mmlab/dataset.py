@@ -10,7 +10,7 @@ their medium's tokens; words are turned to vectors when a clip is read.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -126,10 +126,11 @@ class ClipDataset:
     def __iter__(self) -> Iterator[ClipFeatures]:
         return (self[row] for row in range(len(self)))
 
-    def __getitem__(self, row: int) -> ClipFeatures:
-        """The clip in one row of the manifest; negative rows count from the end."""
+    def __getitem__(self, row: int | str) -> ClipFeatures:
+        """One clip, by its row in the manifest (negative ones count from the end) or its id."""
+        row = self.row_of(row) if isinstance(row, str) else row
         span = self.span(row)
-        return self._cut(str(self.manifest["clip_id"].array[row]), *span)
+        return self._cut(str(self.manifest["clip_id"].array[row]), span, {}, {})
 
     def select(self, rows: Sequence[int] | None = None, **columns: Any) -> ClipDataset:
         """A dataset of some clips: by rows, by columns' values, or both.
@@ -165,6 +166,8 @@ class ClipDataset:
             IndexError: there is no such row.
             ValueError: its times or its medium cannot be.
         """
+        if not isinstance(row, (int, np.integer)):
+            raise TypeError(f"{row!r:.50} is no row and no clip id; select(rows) gives several")
         if not -len(self) <= row < len(self):
             raise IndexError(f"row {row} of {len(self)} clips")
         (codes, media), starts, ends, texts, possible = self._columns
@@ -219,6 +222,8 @@ class ClipDataset:
         text: str = "",
         *,
         audio_start_seconds: float | None = None,
+        audio_end_seconds: float | None = None,
+        training_tokens: Mapping[Modality, int] | None = None,
     ) -> ClipFeatures:
         """Any part of any medium of the dataset as if it were a clip.
 
@@ -230,18 +235,25 @@ class ClipDataset:
             start_seconds: of the part.
             end_seconds: likewise; may be infinite.
             text: what is said of it.
-            audio_start_seconds: where a part of the same length is cut from the sound, if not at
-                the same time.
+            audio_start_seconds: where the sound is cut, if not at the same time.
+            audio_end_seconds: likewise; by default the sound is as long as the part.
+            training_tokens: cut these modalities as published training does, with so many tokens
+                at most; see `mmlab.cutting.cut`.
 
         Raises:
             KeyError: no such medium.
             ValueError: a time is not a number.
         """
-        times = (start_seconds, end_seconds, audio_start_seconds or 0.0)
+        begin = start_seconds if audio_start_seconds is None else audio_start_seconds
+        end = audio_end_seconds
+        if end is None:
+            end = end_seconds + (begin - start_seconds)
+        times = (start_seconds, end_seconds, begin, end)
         if any(math.isnan(seconds) for seconds in times) or math.isinf(start_seconds):
             raise ValueError(f"{media_id}: a part from {start_seconds} to {end_seconds} seconds")
         clip_id = f"{media_id}#{start_seconds:.2f}-{end_seconds:.2f}"
-        return self._cut(clip_id, media_id, start_seconds, end_seconds, text, audio_start_seconds)
+        span = Span(media_id, start_seconds, end_seconds, text)
+        return self._cut(clip_id, span, {"audio": (begin, end)}, training_tokens or {})
 
     def extract(self, path: Path | str) -> MediaFeatures:
         """The tokens of a new file, made with the dataset's own backbones.
@@ -265,7 +277,7 @@ class ClipDataset:
         parts: dict[Modality, list[Tensor]] = {name: [] for name in self.features}
         for row in rows:
             media_id, start, end, text = self.span(row)
-            parts["text"].append(torch.from_numpy(self.text_encoder.encode(text)[1]))
+            parts["text"].append(torch.tensor(self.text_encoder.encode(text)[1]))
             get = self.tensors_of(media_id)
             for name in self._stored:
                 parts[name].append(cut(name, self.features[name], get, start, end).tokens)
@@ -281,20 +293,18 @@ class ClipDataset:
     def _cut(
         self,
         clip_id: str,
-        media_id: str,
-        start: float,
-        end: float,
-        text: str,
-        audio_start: float | None = None,
+        span: Span,
+        elsewhere: Mapping[Modality, tuple[float, float]],
+        training_tokens: Mapping[Modality, int],
     ) -> ClipFeatures:
-        words, vectors = self.text_encoder.encode(text)
-        tokens, times = {"text": torch.from_numpy(vectors)}, {}
+        words, vectors = self.text_encoder.encode(span.text)
+        tokens, times = {"text": torch.tensor(vectors)}, {}  # the encoder keeps its own
+        get = self.tensors_of(span.media_id)
         for name in self._stored:
-            shift = audio_start - start if name == "audio" and audio_start is not None else 0.0
-            info = self.features[name]
-            part = cut(name, info, self.tensors_of(media_id), start + shift, end + shift)
+            start, end = elsewhere.get(name, (span.start_seconds, span.end_seconds))
+            part = cut(name, self.features[name], get, start, end, training_tokens.get(name))
             tokens[name], times[name] = part.tokens.float(), part.times
-        return ClipFeatures(clip_id, media_id, start, end, text, words, tokens, times)
+        return ClipFeatures(clip_id, *span, words, tokens, times)
 
     @cached_property
     def _columns(self) -> tuple[tuple[np.ndarray, list[str]], np.ndarray, np.ndarray, Any, Any]:

@@ -21,7 +21,7 @@ import pandas as pd
 from mmlab.captions import clips_of_captions, fixed_clips
 from mmlab.dataset import ClipDataset
 from mmlab.extraction import DEFAULT, Extractors, feature_infos
-from mmlab.finding import MEDIA_ENDINGS, find_media
+from mmlab.finding import MEDIA_ENDINGS, find_media, find_unusable
 from mmlab.progress import Progress
 from mmlab.readers.captions import Captions, find_subtitles, read_captions
 from mmlab.shards import Infos, MediaFile, MediaRecord, ShardWork, plan_shards, read_records
@@ -32,6 +32,8 @@ from mmlab.writing import finish, text_info
 __all__ = ["MEDIA_ENDINGS", "Engine", "find_media", "ingest"]
 
 Engine = Literal["processes", "ray"]
+
+SHORTEST_CLIP_SECONDS = 0.1
 Found = dict[str, list[MediaRecord]]
 """What each shard holds."""
 
@@ -73,8 +75,13 @@ def ingest(
         OSError: the disk is full or not writable. What was finished is kept.
     """
     folder, out = Path(folder), Path(out)
-    if not clip_seconds > 0:
-        raise ValueError(f"clip_seconds is above 0, found {clip_seconds}")
+    if not SHORTEST_CLIP_SECONDS <= clip_seconds < np.inf:
+        found = f"at least {SHORTEST_CLIP_SECONDS} and finite, found {clip_seconds}"
+        raise ValueError(f"the length of a clip (clip_seconds) must be {found}")
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers must be 1 or more, found {workers}")
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"{out}: is a file; name a folder for the dataset")
     extractors = replace(
         extractors, video=_lasting(extractors.video), audio=_lasting(extractors.audio)
     )
@@ -95,6 +102,7 @@ def ingest(
             done[shard.target.name] = records
         here = _existing(done, files)
         clips, skipped = _clips(folder, here, table, clip_seconds)
+        skipped = [*find_unusable(folder, out), *skipped]
         paths = {file.media_id: file.media_id for file in files}
         dataset = finish(out, here, clips, skipped, infos, folder, paths)
     except KeyboardInterrupt:
@@ -181,10 +189,14 @@ def _clips(
     records = [record for shard in shards.values() for record in shard]
     durations = {one.media_id: one.duration_seconds for one in records if not one.reason}
     durations = dict(sorted(durations.items()))
+    if not durations:
+        example = next((f"{one.media_id}: {one.reason}" for one in records), "")
+        raise ValueError(f"{folder}: none of its {len(records)} media can be used ({example})")
     broken = {one.media_id: one.reason for one in sorted(records, key=_media_id) if one.reason}
     found = find_subtitles(folder, [*durations, *broken]) if captions is None else captions
     endless = dict.fromkeys(broken, np.inf)
-    clips, unused = clips_of_captions(found.table, durations | endless)
+    named = found.table.assign(video=[_below(folder, video) for video in found.table["video"]])
+    clips, unused = clips_of_captions(named, durations | endless)
     lost = clips["media_id"].isin(list(broken))
     counts = clips.loc[lost, "media_id"].value_counts()
     skipped = [
@@ -197,6 +209,16 @@ def _clips(
         rest = fixed_clips({name: durations[name] for name in sorted(without)}, clip_seconds)
         clips = _joined(clips, rest)
     return clips, [*skipped, *found.skipped, *unused]
+
+
+def _below(folder: Path, video: object) -> object:
+    """A caption's file as named inside the media folder, where it is named from outside."""
+    path = Path(str(video))
+    if not (path.is_absolute() or path.parts[:1] == ("..",)):
+        return video
+    inside = Path(os.path.abspath(path))
+    root = folder.absolute()
+    return inside.relative_to(root).as_posix() if inside.is_relative_to(root) else video
 
 
 def _media_id(record: MediaRecord) -> str:

@@ -80,12 +80,13 @@ def clips_to_train(dataset: ClipDataset) -> ClipDataset:
 
 
 def clips_to_ask(dataset: ClipDataset, split: str | None = None) -> ClipDataset:
-    """The clips of a split; by default of "test" if there is one, else everything.
+    """The clips of a split, or "all"; by default of "test" if there is one, else everything.
 
     Raises:
         ValueError: no clips of that split.
     """
-    if split is None and "test" not in set(dataset.manifest.split):
+    names = set(dataset.manifest.split)
+    if (split is None and "test" not in names) or (split == NO_SPLIT and NO_SPLIT not in names):
         return dataset
     return _clips_of(dataset, split or "test")
 
@@ -97,7 +98,7 @@ def _clips_of(dataset: ClipDataset, split: str) -> ClipDataset:
         found = ", ".join(f"{name} ({count})" for name, count in counts.items())
         raise ValueError(
             f"{dataset.folder} has no clips of the split {split!r}, it has {found or 'none'}; give "
-            "the captions a column split (train, validation, test) and run `mmlab ingest` again"
+            "the captions a column split (train, validation, test) and make the dataset again"
         )
     return clips
 

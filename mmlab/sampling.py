@@ -14,6 +14,7 @@ The corrected variant differs where the published code does what nobody would wa
 | words of a grown clip | earlier captions after later ones | in the order of time |
 | end of the clip | its last caption's | inside the video, after 8 s if it has them |
 | shift of the sound | always later, even past the end | later or earlier, where it fits |
+| tokens | 12 of video and 7.68 s of sound at most | all of the clip |
 """
 
 from __future__ import annotations
@@ -26,8 +27,11 @@ import numpy as np
 import pandas as pd
 
 from mmlab.dataset import ClipDataset, ClipFeatures
+from mmlab.features.audio import FRAMES_PER_SECOND
 
 MIN_SECONDS = 8.0
+PUBLISHED_TOKENS = {"video": 12, "audio": 768}
+"""Published training cuts a clip to so many video tokens and frames of sound."""
 WHOLE_SECONDS_OFFSET = 0.0125
 """Published code counts half a window of 25 ms to a spectrogram, then cuts to whole seconds."""
 
@@ -224,6 +228,8 @@ def sample_clips(
         raise KeyError(f"no media {media_id!r} in {dataset.folder}; see its media.parquet")
     captions = dataset.manifest[dataset.manifest["media_id"] == media_id]
     narration, duration = Narration.of(captions), float(durations.iloc[0])
+    if variant == "published":
+        duration = _sound_seconds(dataset, media_id) or duration
     clips = [
         SAMPLERS[variant](narration, duration, generator, min_seconds=min_seconds)
         for _ in range(count)
@@ -235,6 +241,17 @@ def sample_clips(
             clip.end_seconds,
             clip.text,
             audio_start_seconds=clip.audio_start_seconds,
+            audio_end_seconds=clip.audio_end_seconds,
+            training_tokens=PUBLISHED_TOKENS if variant == "published" else None,
         )
         for clip in clips
     ]
+
+
+def _sound_seconds(dataset: ClipDataset, media_id: str) -> float:
+    """By its 10 ms frames, as published code takes the length of a video; 0 without them."""
+    info = dataset.features.get("audio")
+    frames = dataset.tensors_of(media_id)("audio")
+    if info is None or info.tokens_per_second != FRAMES_PER_SECOND or frames is None:
+        return 0.0
+    return len(frames) / FRAMES_PER_SECOND

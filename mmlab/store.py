@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -54,7 +55,7 @@ class FeatureStore:
 
     def _opened(self, name: str) -> MappedTensors:
         path = self._folder / name
-        if not path.exists():
+        if not os.path.exists(path):
             raise FileNotFoundError(f"{path}: is missing; run the same `mmlab ingest` again")
         self._open[name] = MappedTensors(path)
         if len(self._open) > MOST_OPEN_SHARDS:

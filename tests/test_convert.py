@@ -6,9 +6,9 @@ import pytest
 
 from mmlab.convert import convert_dataset
 from mmlab.dataset import ClipDataset
-from mmlab.features.published import unit, video_tokens
+from mmlab.features.published import audio_span, feature_span, unit, video_tokens
 from mmlab.readers.captions import Captions
-from mmlab.sampling import sample_clips
+from mmlab.sampling import Narration, published_clip, sample_clips
 from tests.published_features import (
     features,
     msrvtt_items,
@@ -23,8 +23,8 @@ from tests.published_features import (
 
 def skipped(dataset: ClipDataset) -> dict[str, str]:
     table = pd.read_csv(dataset.folder / "skipped.csv", keep_default_na=False)
-    first = table.drop_duplicates("media_path")  # captions of a broken medium are listed as well
-    return dict(zip(first["media_path"], first["reason"], strict=True))
+    assert table["media_path"].is_unique  # captions of a broken medium are not listed as well
+    return dict(zip(table["media_path"], table["reason"], strict=True))
 
 
 def convert(source, tmp_path, **options) -> ClipDataset:
@@ -65,7 +65,7 @@ def test_msrvtt_with_captions_and_the_training_list(tmp_path):
     assert tested.manifest[["media_id", "text", "split"]].values.tolist() == [
         ["video2", "a man", "test"]
     ]
-    assert "1 of its videos, such as video9" in skipped(tested)["MSR-VTT 1k-A csv"]
+    assert "1 of its videos, such as video9" in skipped(tested)["test.csv"]
     listed = convert_dataset(source, tmp_path / "c", paths=ids, progress=False)
     splits = listed.manifest.groupby("media_id")["split"].first().to_dict()
     assert splits == {"video1": "train", "video2": "all", "video3": "train"}
@@ -248,7 +248,7 @@ def test_what_is_no_source_is_said(tmp_path):
         convert(tmp_path / "empty", tmp_path)
     with pytest.raises(FileNotFoundError, match="gone"):
         convert(tmp_path / "gone", tmp_path)
-    with pytest.raises(ValueError, match="list of clips"):
+    with pytest.raises(ValueError, match="holds captions .*; pass it with --captions"):
         convert(write_pickle(tmp_path / "a.pickle", {"a": speech((0, 1, "x"))}), tmp_path)
     with pytest.raises(ValueError, match="aligned pickles belong to a pickle"):
         convert(tmp_path / "empty", tmp_path, aligned=[tmp_path / "a.pickle"])
@@ -270,3 +270,76 @@ def test_pickles_that_ask_for_more_are_refused(tmp_path):
     source.write_bytes(b"cos\nsystem\n(S'touch ran'\ntR.")
     with pytest.raises(ValueError, match=r"os\.system"):
         convert(source, tmp_path)
+
+
+def test_broken_first_videos_hide_nothing(tmp_path):
+    """Neither that the others can be read nor that a later one has sound."""
+    published = msrvtt_items([f"video{number:02}" for number in range(45)], seconds=2)
+    for item in published[:20]:
+        item["2d"] = np.zeros((0, 0))
+    for item in published[:44]:
+        item["audio"] = np.zeros((0, 0))
+    whole = convert(write_pickle(tmp_path / "a.pkl", published), tmp_path)
+    assert len(whole.media) == 25
+    assert len(whole.window("video44", 0, 2).tokens["audio"]) > 100
+
+
+def test_of_a_folder_too(tmp_path):
+    place = tmp_path / "features"
+    write_howto100m(place, {f"v{number:03}": 2 for number in range(102)})
+    for number in range(101):
+        (place / f"v{number:03}" / f"v{number:03}_spec.npz").unlink()
+    for number in range(21):
+        (place / f"v{number:03}" / f"v{number:03}_2d.npz").write_bytes(b"no zip")
+    dataset = convert(place, tmp_path)
+    assert len(dataset.media) == 81
+    assert dataset.media["has_audio"].sum() == 1
+
+
+def test_clips_outside_the_training_list_are_not_trained_on(tmp_path):
+    ids = tmp_path / "MSRVTT_train.7k.csv"
+    ids.write_text("video_id\nvideo1\n")
+    source = write_pickle(tmp_path / "msrvtt_train.pkl", msrvtt_items(["video1", "video2"]))
+    splits = convert(source, tmp_path, paths=ids).manifest.groupby("media_id")["split"].first()
+    assert splits.to_dict() == {"video1": "train", "video2": "rest"}
+
+
+def test_clips_of_one_video_with_one_id_keep_their_times(tmp_path):
+    published = youcook2_items(["task1", "task1", "task1", "other"])
+    for number, item in enumerate(published):
+        times = {"start": min(number, 1) * 5, "end": min(number, 1) * 5 + 5}
+        item |= {"task": "t", "video_id": "abc", "text_sim": 0.25, **times}
+    dataset = convert(write_pickle(tmp_path / "crosstask.pkl", published), tmp_path)
+    assert sorted(dataset.media["media_id"]) == ["abc_0-5", "abc_5-10", "other"]
+    assert set(dataset.manifest["text_sim"].astype(str)) == {"0.25"}
+    assert skipped(dataset) == {"crosstask.pkl item 2 (task1)": "its id is there already"}
+
+
+def test_published_training_clips_token_by_token(tmp_path):
+    place = tmp_path / "features"
+    write_howto100m(place, {"abc": 60})
+    said = {"abc": speech((0, 7, "a"), (7, 20, "b"), (24, 26, "c"), (26, 34, "d"), (50, 60, "e"))}
+    captions = write_pickle(tmp_path / "caption.pickle", said)
+    dataset = convert(place, tmp_path, captions=captions)
+    streams = [features(0, 60, 2048), features(50, 90, 2048)]
+    streams = [values.astype(np.float16).astype(np.float32) for values in streams]
+    narration, generator = Narration.of(dataset.manifest), np.random.default_rng(0)
+    mel = spectrogram(0, 60).T.astype(np.float32)
+    for clip in sample_clips(dataset, "abc", 20, np.random.default_rng(0)):
+        drawn = published_clip(narration, 60.0, generator)
+        span = drawn.start_seconds, drawn.end_seconds
+        parts = [
+            values[feature_span(*span, rate)]
+            for values, rate in zip(streams, (1.0, 1.5), strict=True)
+        ]
+        np.testing.assert_allclose(clip.tokens["video"], video_tokens(parts, 12), atol=1e-4)
+        sound = audio_span(drawn.audio_start_seconds, drawn.audio_end_seconds, 768)
+        np.testing.assert_array_equal(clip.tokens["audio"], mel[sound])
+
+
+def test_the_sound_of_a_window_ends_where_it_is_told(tmp_path):
+    write_howto100m(tmp_path / "features", {"abc": 30})
+    dataset = convert(tmp_path / "features", tmp_path)
+    clip = dataset.window("abc", 2, 12, audio_start_seconds=4, audio_end_seconds=6)
+    mel = spectrogram(0, 30).T.astype(np.float32)
+    np.testing.assert_array_equal(clip.tokens["audio"], mel[audio_span(4, 6)])

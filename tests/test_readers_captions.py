@@ -171,3 +171,37 @@ def test_real_annotations(name, format_name, count):
 def test_no_title_of_a_real_file_is_a_task():
     with pytest.raises(ValueError, match="holds no task"):
         read_crosstask_tasks(REAL / "mining_youtube" / "weakYouTube_dict.txt")
+
+
+@pytest.mark.parametrize("column", ["start", "end", "text"])
+def test_lists_in_lists_are_no_values(tmp_path, column):
+    """Each holds the one before twice, so that writing them out would never end."""
+    nested: list = []
+    for _ in range(60):
+        nested = [nested, nested]
+    deep: list = []
+    for _ in range(400):
+        deep = [deep]
+    good = {"start": [1.0], "end": [2.0], "text": ["crack it"]}
+    path = tmp_path / "caption.pickle"
+    path.write_bytes(
+        pickle.dumps({"a": good, "b": good | {column: [nested]}, "c": good | {column: [deep]}})
+    )
+    captions = read_captions(path)
+    assert captions.table["video"].tolist() == ["a"]
+    assert [name for name, _ in captions.skipped] == ["b caption 0", "c caption 0"]
+
+
+def test_captions_that_many_videos_share_are_bounded(tmp_path):
+    """A pickle names a thing again for two bytes: 3,000 videos with 3,000 captions are 9e6."""
+    shared = {"start": [0.0] * 3000, "end": [1.0] * 3000, "text": ["x"] * 3000}
+    path = tmp_path / "caption.pickle"
+    path.write_bytes(pickle.dumps({f"v{number}": shared for number in range(3000)}))
+    with pytest.raises(ValueError, match=r"caption\.pickle: repeats its values"):
+        read_captions(path)
+
+
+def test_a_pickle_of_python_2_is_one_by_its_name(tmp_path):
+    path = tmp_path / "caption.pickle"
+    path.write_bytes(pickle.dumps({"a": {"start": [0.0], "end": [1.0], "text": ["x"]}}, 0))
+    assert read_captions(path).table["video"].tolist() == ["a"]

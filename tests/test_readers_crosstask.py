@@ -150,3 +150,9 @@ def test_bad_matrices_are_listed(tmp_path):
     (tmp_path / "steps.json").write_text("[]")
     with pytest.raises(ValueError, match="is no {task or video"):
         read_prepared(tmp_path / "videos.csv", tmp_path, tmp_path / "steps.json")
+
+
+def test_a_name_that_is_too_long_is_of_no_file(tmp_path):
+    with (crosstask(tmp_path) / "videos.csv").open("a") as file:
+        file.write(f"23521,{'x' * 3000},url\n")
+    assert [video.video_id for video in read_crosstask(tmp_path)] == ["abc_1", "xy"]

@@ -350,3 +350,10 @@ def test_pickles_that_hold_something_else(tmp_path):
     for value in ([], {}, [1, 2], "text", SPEECH):
         with pytest.raises(ValueError, match=r"a\.pkl: is no list of clips"):
             read_items(write_pickle(tmp_path / "a.pkl", value))
+
+
+def test_an_array_that_many_items_share_is_bounded(tmp_path):
+    shared = np.zeros((100, 1000), np.float32)
+    items = [{"id": f"v{number}", "2d": shared, "caption": "x"} for number in range(200)]
+    with pytest.raises(ValueError, match=r"a\.pkl: repeats its values"):
+        read_items(write_pickle(tmp_path / "a.pkl", items))

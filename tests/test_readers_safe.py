@@ -1,5 +1,6 @@
 """Reading files from outside: nothing is run, nothing hangs, no memory for empty promises."""
 
+import collections
 import io
 import json
 import pickle
@@ -144,6 +145,12 @@ BOMBS = {
     "keys that collide": b"\x80\x04}("
     + b"".join(b"\x8a\x0b" + (k * (2**61 - 1)).to_bytes(11, "little") + b"N" for k in range(99_999))
     + b"u.",
+    "a name that doubles": b"\x80\x04]" + b"2\x86" * 100 + b"\x8c\x01a\x93.",
+    "a name that is nested": b"\x80\x04" + b"]" * 50_000 + b"a" * 49_999 + b"\x8c\x01a\x93.",
+    "a type that doubles": b"\x80\x04cnumpy\ndtype\n]" + b"2\x86" * 100 + b"\x85R.",
+    "an encoding that doubles": b"\x80\x04c_codecs\nencode\n\x8c\x01a]"
+    + b"2\x86" * 100
+    + b"\x86R.",
     "no end": b"\x80\x04N",
     "nothing on the stack": b"\x80\x04.",
     "protocol 9": b"\x80\x09N.",
@@ -231,6 +238,8 @@ def npy(shape: str, raw: bytes = b"", dtype: str = "'<f4'") -> bytes:
         (npy("(4,)", b"123"), "declares 16 bytes and holds 3"),
         (npy("(-1, 4)"), "declares the shape"),
         (npy("(0, 99999999999999999999999)"), "declares the shape"),
+        (npy("(2305843009213693952, 0)"), "declares the shape"),
+        (npy("(1, 0)", b"", "'|V0'"), "values without size"),
         (npy("(1,)", b"12345678", "'|O'"), "Python objects"),
         (npy("(1,)", b"1", "[('a', 'O')]"), "Python objects"),
         (npy("(" * 5000), "no numpy array"),
@@ -251,7 +260,7 @@ def test_npy_headers_are_not_believed(tmp_path, content, reason):
 
 
 def test_npz_bombs_are_refused_before_they_are_unpacked(tmp_path, monkeypatch):
-    monkeypatch.setattr("mmlab.readers.safe._MOST_ARCHIVE_BYTES", 1_000_000)
+    monkeypatch.setattr("mmlab.readers.safe._MOST_ARRAY_BYTES", 1_000_000)
     np.savez_compressed(tmp_path / "a.npz", features=np.zeros(1_000_000, np.float32))
     tracemalloc.start()
     with pytest.raises(ValueError, match=r"a\.npz: declares 4\d* bytes unpacked"):
@@ -342,3 +351,40 @@ def test_no_module_is_imported_for_a_pickle(tmp_path):
     with pytest.raises(ValueError, match=r"antigravity\.fly"):
         pickled(tmp_path, b"cantigravity\nfly\n.")
     assert "antigravity" not in set(sys.modules) - before
+
+
+def test_only_the_wanted_array_of_an_npz_is_unpacked(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, x=np.zeros(20_000_000, np.float32), y=np.arange(3))
+    assert read_npz(path, "y")["y"].tolist() == [0, 1, 2]
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"a\.npz: declares 80000280 bytes in \d+;"):
+        read_npz(path)
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
+    with pytest.raises(ValueError, match=r"a\.npz: has no array 'z', found x, y"):
+        read_npz(path, "z")
+
+
+def test_an_array_of_an_npz_is_held_once(tmp_path):
+    values = np.random.default_rng(0).normal(size=(3, 1_000_000))
+    np.savez_compressed(tmp_path / "a.npz", x=values, f=np.asfortranarray(values[:, :9]))
+    tracemalloc.start()
+    found = read_npz(tmp_path / "a.npz", "x")["x"]
+    assert tracemalloc.get_traced_memory()[1] < 1.3 * values.nbytes
+    tracemalloc.stop()
+    np.testing.assert_array_equal(found, values)
+    np.testing.assert_array_equal(read_npz(tmp_path / "a.npz")["f"], values[:, :9])
+
+
+def test_dictionaries_of_the_standard_library_are_plain_ones(tmp_path):
+    lists = collections.defaultdict(list, a=[1])
+    counts = collections.Counter("hello")
+    ordered = collections.OrderedDict(b=2)
+    path = tmp_path / "a.pickle"
+    path.write_bytes(pickle.dumps([lists, counts, ordered]))
+    assert read_pickle(path) == [dict(lists), dict(counts), dict(ordered)]
+    assert {type(value) for value in read_pickle(path)} == {dict}
+    path.write_bytes(b"\x80\x04cbuiltins\nlist\n)R.")
+    with pytest.raises(ValueError, match="only as what a defaultdict makes"):
+        read_pickle(path)

@@ -180,7 +180,12 @@ class OneVideo:
         )
     )
 
-    def window(self, media_id, start, end, text, *, audio_start_seconds):
+    features: dict = field(default_factory=dict)
+
+    def tensors_of(self, media_id):
+        return {}.get
+
+    def window(self, media_id, start, end, text, *, audio_start_seconds, **others):
         return media_id, start, end, text, audio_start_seconds
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from itertools import chain
 
@@ -171,7 +172,7 @@ def _media(dataset: ClipDataset) -> Iterator[Finding]:
     yield from found(
         "warning",
         f"media files that are not in {dataset.media_root}",
-        (path for path in paths if not (dataset.media_root / path).is_file()),
+        (path for path in paths if not os.path.isfile(dataset.media_root / path)),
         "Nothing can be played of them. If you moved them, open the dataset with media_root=….",
     )
     yield from _synchrony(media)

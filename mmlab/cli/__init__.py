@@ -37,5 +37,8 @@ def main() -> None:
         app.cli(prog="mmlab")
     except KeyboardInterrupt:
         sys.exit("mmlab: stopped; what was finished is kept, the same command continues")
-    except (ValueError, OSError, ImportError) as error:
+    except FileNotFoundError as error:
+        missing = f"{error.filename}: there is no such file or folder; check the path"
+        sys.exit(f"mmlab: {missing if error.filename else error}")
+    except (ValueError, OSError, ImportError, RecursionError) as error:
         sys.exit(f"mmlab: {error}")

@@ -77,7 +77,7 @@ def ingest(
 
 
 def check(dataset: Positional[Path]) -> None:
-    """Look for what is wrong with a dataset: exits with 1 if something is.
+    """Look for what is wrong with a dataset: exits with 1 if there are errors.
 
     Args:
         dataset: what `mmlab ingest` or `mmlab convert` made.
@@ -109,11 +109,12 @@ def export(
     """
     from mmlab.dataset import ClipDataset
     from mmlab.export import export_webdataset
+    from mmlab.runs import clips_to_ask
 
     if not webdataset:
         raise ValueError("name the form to write: --webdataset")
     clips = ClipDataset.open(dataset)
-    chosen = clips if split is None else clips.select(split=split)
+    chosen = clips if split is None else clips_to_ask(clips, split)
     written = export_webdataset(chosen, out, clips_per_shard=clips_per_shard)
     print(f"{out}: {len(chosen)} clips in {len(written)} tar files")
 

@@ -87,6 +87,8 @@ def load_text_encoder(source: str = "default", device: str = "auto") -> TextEnco
     """
     if source == "default":
         return HashedWordVectors()
+    if source == "none":
+        raise ValueError(f"captions need an encoder, found 'none'; give {TEXT_SOURCES}")
     path = Path(source).expanduser()
     if path.is_file():
         return WordVectorFile(path)

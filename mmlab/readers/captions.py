@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mmlab.readers.plain import NESTED, plain_text
 from mmlab.readers.times import seconds_column
 
 COLUMNS = ("video", "start_seconds", "end_seconds", "text", "split")
@@ -87,9 +88,10 @@ def usable_captions(
         "text": _words(table["text"], "") if "text" in table else _same("", length),
         "split": _words(table["split"], NO_SPLIT) if "split" in table else _same(NO_SPLIT, length),
     }
+    nested = table["text"].map(lambda text: isinstance(text, NESTED)) if "text" in table else False
     further = {name: table[name] for name in table.columns if name not in columns}
     table = pd.DataFrame(columns | further)
-    problems = caption_problems(table)
+    problems = np.where(nested, "its text is a list and no text", caption_problems(table))
     listed = [(item(int(row)), str(problems[row])) for row in np.flatnonzero(problems != "")]
     good = table[problems == ""].reset_index(drop=True)
     return Captions(good, [*skipped, *listed], format_name)
@@ -123,8 +125,8 @@ def joined_captions(parts: Sequence[Captions], format_name: str) -> Captions:
 
 
 def _words(column: pd.Series, missing: str) -> pd.Series:
-    text = column.astype(object).where(column.notna(), missing).map(str)
-    return text.where(text != "", missing).astype("str")
+    text = column.astype(object).where(column.notna(), missing).map(plain_text)
+    return text.where(text.notna() & (text != ""), missing).astype("str")
 
 
 def _times(table: pd.DataFrame, name: str, missing: np.ndarray) -> pd.Series:

@@ -5,6 +5,7 @@ The matrices, which the papers on zero-shot localisation share, exist for Mining
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def read_crosstask(folder: Path) -> LocalizationVideos:
     for task, video in listed:
         path = folder / "annotations" / f"{task}_{video}.csv"
         known.add(path.name)
-        if not path.exists():
+        if not os.path.isfile(path):  # unlike Path.is_file, also of a name that is too long
             continue
         split = NO_SPLIT if val is None else "val" if (task, video) in val else "train"
         segments = _segments(path, tasks.get(task), skipped)

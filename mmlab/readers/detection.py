@@ -15,7 +15,7 @@ from mmlab.readers.audio_captions import (
 from mmlab.readers.captions import Captions
 from mmlab.readers.crosstask import TASK_FILES, read_crosstask
 from mmlab.readers.mining_youtube import DICTIONARY, MAPPING, read_mining_youtube
-from mmlab.readers.safe import read_json, read_text
+from mmlab.readers.safe import read_json, read_lines
 from mmlab.readers.subtitles import ENDINGS, TIMING, is_web, read_subtitles, read_subtitles_folder
 from mmlab.readers.tables import csv_header, read_table
 
@@ -41,7 +41,7 @@ CSV_READERS: dict[tuple[str, ...], Callable[[Path], Captions]] = {
 """Readers by the columns of the published file, in their order."""
 
 SEEN_CHARACTERS = 100_000  # of a text, in which a subtitle has its first time
-PICKLE_START = b"\x80"
+PICKLE_START = b"\x80"  # from protocol 2 on
 PARQUET_START = b"PAR1"
 
 
@@ -58,7 +58,7 @@ def captions_of(path: Path) -> Captions:
         start = file.read(4)
     if not start:
         raise ValueError(f"{path}: is empty; get the file again")
-    if start.startswith(PICKLE_START):
+    if start.startswith(PICKLE_START) or path.suffix in howto100m.PICKLE_ENDINGS:
         return howto100m.read_captions(path)
     if start == PARQUET_START:
         return read_table(path)
@@ -80,7 +80,7 @@ def _folder_reader(folder: Path) -> Callable[[Path], Captions]:
 
 
 def _text_reader(path: Path) -> Callable[[Path], Captions]:
-    text = read_text(path)
+    text, _ = read_lines(path)
     if text.lstrip()[:1] in ("{", "["):
         return _json_reader(path)
     if is_web(text) or any(map(TIMING.match, text[:SEEN_CHARACTERS].splitlines())):
@@ -90,8 +90,8 @@ def _text_reader(path: Path) -> Callable[[Path], Captions]:
         return CSV_READERS[tuple(names)]
     if names == ["video_id"]:
         raise ValueError(
-            f"{path}: is a list of videos without captions; give the videodatainfo json, and this "
-            f"list to choose from it"
+            f"{path}: is a list of videos without captions; give the videodatainfo json for these; "
+            f"`mmlab convert FEATURES --paths LIST` trains on the videos of such a list"
         )
     if len(names) < 2:
         raise _unknown(path, "has a first line that is no header of a table")

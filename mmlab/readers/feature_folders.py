@@ -6,6 +6,7 @@ as `.npy` or `.npz`; CrossTask's and MiningYouTube's own releases as one `.npy` 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -57,7 +58,7 @@ class FeatureFolders:
             layouts = layouts[:-1]  # beside the video, a file without an ending is 3D features
         video_id = PurePosixPath(path).name
         candidates = ((own or self.video) / name.format(path=path, id=video_id) for name in layouts)
-        return next((file for file in candidates if file.is_file()), None)
+        return next(filter(os.path.isfile, candidates), None)  # False of a name that is too long
 
     def read(self, kind: str, path: str) -> np.ndarray:
         """The features of one kind: (N, D), or (F, 40) log-mel for "audio".
@@ -126,10 +127,8 @@ def read_features(file: Path, kind: str) -> np.ndarray:
     if file.suffix == ".npy":
         name, values = f"{file}", read_npy(file)
     else:
-        arrays, key = read_npz(file), KEYS[kind]
-        if key not in arrays:
-            raise ValueError(f"{file}: has no array {key!r}, found {', '.join(arrays) or 'none'}")
-        name, values = f"{file}: {key!r}", arrays[key]
+        key = KEYS[kind]
+        name, values = f"{file}: {key!r}", read_npz(file, key)[key]
     return mel_frames(values, name) if kind == "audio" else feature_rows(values, name)
 
 

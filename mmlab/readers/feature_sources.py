@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +22,7 @@ import pandas as pd
 
 from mmlab.about import FeatureInfo
 from mmlab.features.audio import LogMel
-from mmlab.readers.captions import NO_SPLIT, Captions, usable_captions
+from mmlab.readers.captions import NO_SPLIT, Captions, read_captions, usable_captions
 from mmlab.readers.feature_folders import (
     CROSSTASK_PARTS,
     FeatureFolders,
@@ -32,7 +33,7 @@ from mmlab.readers.items import PublishedItem, feature_rows, read_items
 from mmlab.readers.safe import read_npy
 
 PROBED_VIDEOS = 100
-"""At most so many videos are looked at to find out which features there are."""
+"""At most so many `.npy` files are looked at to find out whose they are."""
 
 SPLIT_WORDS = {"train": "train", "val": "validation", "test": "test"}
 """What the name of a pickle tells about its split."""
@@ -54,12 +55,14 @@ class Source:
         streams: how to read each video's video streams and its audio, under "audio".
         captions: what the features' own file says; None if it says nothing.
         skipped: what was found and cannot be used.
+        has_audio: whether any of the videos has sound.
         audio: what the audio is.
     """
 
     streams: Mapping[str, Callable[[], Streams]]
     captions: Captions | None
     skipped: list[tuple[str, str]]
+    has_audio: bool
     audio: FeatureInfo = LOG_MEL
 
 
@@ -79,7 +82,11 @@ def find_source(
         ValueError: it is none of the known sources.
     """
     if source.is_file() and source.suffix in (".pkl", ".pickle"):
-        return _pickle_source(source, aligned)
+        try:
+            return _pickle_source(source, aligned)
+        except ValueError:
+            _refuse_captions(source)
+            raise
     if aligned:
         raise ValueError(f"{source}: aligned pickles belong to a pickle; give that as the source")
     if source.is_dir():
@@ -94,6 +101,7 @@ def find_source(
             return _npy_source(files, width)
     if not source.exists():
         raise FileNotFoundError(f"{source}: there is no such file or folder")
+    _refuse_captions(source)
     raise ValueError(
         f"{source}: holds no published features that are known here; convert reads a pickle of "
         f"MSR-VTT or YouCook2, a folder of HowTo100M (ID_2d.npz, ID_3d.npz, ID_spec.npz), of the "
@@ -102,10 +110,27 @@ def find_source(
     )
 
 
+def _refuse_captions(source: Path) -> None:
+    """Say so where captions were given in place of features.
+
+    Raises:
+        ValueError: they were.
+    """
+    try:
+        name = read_captions(source).format
+    except (OSError, ValueError):
+        return
+    raise ValueError(
+        f"{source}: holds captions ({name}) and no features; pass it with --captions and give "
+        f"the features as the source"
+    )
+
+
 def _pickle_source(source: Path, aligned: Sequence[Path]) -> Source:
     items, skipped = read_items(source, aligned)
     streams = {item.item_id: partial(_item_streams, item) for item in items}
-    return Source(streams, _item_captions(source, items), skipped)
+    has_audio = any(len(item.audio) for item in items)
+    return Source(streams, _item_captions(source, items), skipped, has_audio)
 
 
 def _item_streams(item: PublishedItem) -> Streams:
@@ -113,16 +138,20 @@ def _item_streams(item: PublishedItem) -> Streams:
 
 
 def _folders_source(folders: FeatureFolders, videos: Sequence[str]) -> Source:
-    kinds = [
-        kind
-        for kind in ("2d", "3d", "audio")
-        if any(folders.find(kind, path) for path in videos[:PROBED_VIDEOS])
-    ]
+    has_audio = any(folders.find("audio", path) for path in videos)
+    kinds = [*_usual_kinds(folders, videos), *(["audio"] if has_audio else [])]
     by_id, skipped = _by_id(videos)
     streams = {
         video_id: partial(_folder_streams, folders, kinds, path) for video_id, path in by_id.items()
     }
-    return Source(streams, None, skipped)
+    return Source(streams, None, skipped, has_audio)
+
+
+def _usual_kinds(folders: FeatureFolders, videos: Sequence[str]) -> tuple[str, ...]:
+    """The kinds of video features that most of the videos have that have any."""
+    found = (tuple(kind for kind in ("2d", "3d") if folders.find(kind, path)) for path in videos)
+    (usual, _), *_ = Counter(kinds for kinds in found if kinds).most_common(1) or [((), 0)]
+    return usual
 
 
 def _folder_streams(folders: FeatureFolders, kinds: Sequence[str], path: str) -> Streams:
@@ -163,11 +192,17 @@ def _npy_source(files: Sequence[Path], width: int) -> Source:
     read = read_crosstask_features if width == CROSSTASK_WIDTH else _tsn_features
     streams = {video_id: partial(read, Path(f"{path}.npy")) for video_id, path in by_id.items()}
     vggish_width = width - CROSSTASK_PARTS["audio"].start
-    return Source(streams, None, skipped, FeatureInfo("vggish", vggish_width, 1.0))
+    vggish = FeatureInfo("vggish", vggish_width, 1.0)
+    return Source(streams, None, skipped, width == CROSSTASK_WIDTH, vggish)
 
 
 def _tsn_features(file: Path) -> Streams:
     return {"tsn": feature_rows(read_npy(file), f"{file}")}
+
+
+def _column(name: str) -> str:
+    """The source's id and times are not the clip's."""
+    return name if name in ("task", "text_sim") else f"source_{name}"
 
 
 def _item_captions(source: Path, items: Sequence[PublishedItem]) -> Captions:
@@ -178,8 +213,7 @@ def _item_captions(source: Path, items: Sequence[PublishedItem]) -> Captions:
             "video": item.item_id,
             "text": text,
             "split": "test" if item.test_caption else by_name,
-            **{f"source_{name}": value for name, value in item.columns.items() if name != "task"},
-            **({"task": item.columns["task"]} if "task" in item.columns else {}),
+            **{_column(name): value for name, value in item.columns.items()},
         }
         for item in items
         for text in ((item.test_caption,) if item.test_caption else item.captions or ("",))

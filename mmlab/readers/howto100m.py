@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mmlab.readers.budget import Budget
 from mmlab.readers.captions import Captions, usable_captions
 from mmlab.readers.columns import read_columns
 from mmlab.readers.safe import read_json, read_pickle
@@ -32,13 +33,20 @@ def read_captions(path: Path) -> Captions:
     if not isinstance(values, dict) or not any(map(_is_captions, values.values())):
         raise ValueError(f"{path}: is no table of captions by video; see `mmlab convert --help`")
     kind = "pickle" if path.suffix in PICKLE_ENDINGS else "json"
+    budget = Budget([path])
     videos, skipped = [], []
     for video_id, captions in values.items():
         if _is_captions(captions):
+            budget.take(sum(map(_size, captions["text"])))
             videos.append((str(video_id), captions))
         else:
             skipped.append((str(video_id), "has no lists start, end and text of one length"))
     return _joined(videos, skipped, f"HowTo100M captions ({kind})")
+
+
+def _size(text: Any) -> int:
+    """Of a caption in a table, in characters."""
+    return len(text) + 1 if isinstance(text, str) else 1
 
 
 def _is_captions(value: Any) -> bool:

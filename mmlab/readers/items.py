@@ -7,23 +7,27 @@
 | `2d_full`, `3d_full` | (N, D) features where the plain key holds the pooled vector |
 | `audio` | (40, F) log-mel |
 | `caption`, `eval_caption` | a text, or a list of texts; the text to test with |
-| `task`, `video_id`, `start`, `end` | of the source, in some files |
+| `task`, `video_id`, `start`, `end` | of the source, in some files (CrossTask's clips) |
+| `text_sim` | how well text and clip fit, in some files |
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from mmlab.features.audio import MEL_BANDS
+from mmlab.readers.budget import Budget
+from mmlab.readers.plain import plain_text
 from mmlab.readers.safe import read_pickle
 
 STREAMS = ("2d", "3d", "s3d", "clip")
-SOURCE_COLUMNS = ("task", "video_id", "start", "end")
+SOURCE_COLUMNS = ("task", "video_id", "start", "end", "text_sim")
 
 
 @dataclass(frozen=True)
@@ -73,17 +77,42 @@ def read_items(
                 f"{other}: has {len(other_entries)} items, {path} has {len(entries)}; give the "
                 f"pickle that was made for it"
             )
+    budget, repeated = Budget([path, *aligned]), _repeated_ids(entries)
     items: dict[str, PublishedItem] = {}
     skipped = []
     for number, entry in enumerate(entries):
         try:
             item = _item(entry, [other[number] for other in others])
+            if item.item_id in repeated:
+                item = replace(item, item_id=_own_id(item))
             if item.item_id in items:
                 raise ValueError("its id is there already")
-            items[item.item_id] = item
         except ValueError as error:
             skipped.append((_name(path, number, entry), str(error)))
+            continue
+        budget.take(_size(item))
+        items[item.item_id] = item
     return list(items.values()), skipped
+
+
+def _repeated_ids(entries: Sequence[Any]) -> set[str]:
+    ids = (entry.get("id") for entry in entries if isinstance(entry, dict))
+    counts = Counter(item_id for item_id in ids if isinstance(item_id, str))
+    return {item_id for item_id, count in counts.items() if count > 1}
+
+
+def _own_id(item: PublishedItem) -> str:
+    """Of an item whose id others have too: what it is cut from and where, if that is told."""
+    video_id, start, end = (item.columns.get(name, "") for name in ("video_id", "start", "end"))
+    own = f"{video_id}_{start}-{end}"
+    return own if video_id and start and end and PurePosixPath(own).name == own else item.item_id
+
+
+def _size(item: PublishedItem) -> int:
+    """Of what an item holds, in bytes and characters."""
+    arrays = [*item.streams.values(), item.audio]
+    texts = [*item.captions, item.test_caption]
+    return sum(array.nbytes for array in arrays) + sum(len(text) + 1 for text in texts)
 
 
 def _entries(path: Path) -> list[Any]:
@@ -123,7 +152,9 @@ def _item(entry: Any, others: Sequence[Any]) -> PublishedItem:
         audio=mel_frames(entry.get("audio")),
         captions=tuple(caption for caption in captions if isinstance(caption, str)),
         test_caption=test_caption if isinstance(test_caption, str) else "",
-        columns={name: f"{entry[name]!s:.200}" for name in SOURCE_COLUMNS if name in entry},
+        columns={
+            name: (plain_text(entry[name]) or "")[:200] for name in SOURCE_COLUMNS if name in entry
+        },
     )
 
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from mmlab.readers.plain import plain_text
+
 _PLAIN_DTYPE = re.compile(r"[<>|=]?(\?|[bBhHiIlLqQefd]|[iufcSU]\d{1,9}|b1|O8?)")
 _KEY_TYPES = (str, bytes, int, float, bool, type(None), np.generic)
 _MOST_AXES = 32
@@ -55,7 +57,7 @@ def _dtype(code: Any, *_: Any) -> np.dtype:
     code = code.decode("ascii") if isinstance(code, bytes) else code
     if not isinstance(code, str) or not _PLAIN_DTYPE.fullmatch(code):
         raise PickleError(
-            f"has an array of type {str(code)[:50]!r}; only plain numbers are admitted"
+            f"has an array of type {str(plain_text(code))[:50]!r}; only plain numbers are admitted"
         )
     return np.dtype(code, copy=True)
 
@@ -71,7 +73,7 @@ def _from_buffer(buffer: Any, dtype: np.dtype, shape: Any, order: str) -> np.nda
 def _encode(text: Any, encoding: Any = "latin1") -> bytes:
     """Python 2 protocols write bytes as text with this call."""
     if encoding not in ("latin1", "latin-1"):
-        raise PickleError(f"encodes text as {encoding!r:.50}")
+        raise PickleError(f"encodes text as {str(plain_text(encoding))[:50]!r}")
     return of_type(text, str).encode("latin-1")
 
 
@@ -92,9 +94,20 @@ def _frozenset(items: Any) -> frozenset[Any]:
 
 
 def _dict(pairs: Any = ()) -> dict[Any, Any]:
+    if type(pairs) is dict:  # of a Counter; its keys are checked
+        return dict(pairs)
     if not isinstance(pairs, (list, tuple)):
         raise PickleError("makes a dictionary of something else than pairs")
     return {checked_key(key): value for key, value in pairs}
+
+
+def _default_dict(factory: Any = None) -> dict[Any, Any]:
+    """What is missing is simply not there, so what would make it is not needed."""
+    return {}
+
+
+def _factory(*_: Any) -> Any:
+    raise PickleError("calls a type; only as what a defaultdict makes are they admitted")
 
 
 def _complex(real: float, imaginary: float) -> complex:
@@ -108,6 +121,8 @@ def _array_class(*_: Any) -> Any:
 ADMITTED: dict[tuple[str, str], Callable[..., Any]] = {
     ("_codecs", "encode"): _encode,
     ("collections", "OrderedDict"): _dict,
+    ("collections", "Counter"): _dict,
+    ("collections", "defaultdict"): _default_dict,
     ("numpy", "dtype"): _dtype,
     ("numpy", "ndarray"): _array_class,
 }
@@ -122,6 +137,7 @@ for _module in ("builtins", "__builtin__"):
         ("bytes", _bytes),
         ("bytearray", _bytearray),
         ("complex", _complex),
+        *((_kind, _factory) for _kind in ("list", "dict", "int", "float", "str")),
     ):
         ADMITTED[_module, _name] = _function
 FUNCTIONS = frozenset(ADMITTED.values())

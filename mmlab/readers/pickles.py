@@ -27,7 +27,7 @@ from mmlab.readers.pickled_values import (
 )
 
 _END = object()
-_COPIED = (str, bytes, bytearray, list, tuple)
+_COPIED = (str, bytes, bytearray, list, tuple, dict)
 _MOST_REMEMBERED = 1 << 32  # what the binary instructions can number
 
 
@@ -175,7 +175,7 @@ class _Machine:
         function = ADMITTED.get((module, name))
         if function is None:
             raise PickleError(
-                f"asks for {module}.{name}; only numpy arrays and plain values are admitted"
+                f"asks for {module:.99}.{name:.99}; only numpy arrays and plain values are admitted"
             )
         self.push(function)
 
@@ -253,7 +253,7 @@ def _name(line: bytes) -> str:
 
 def _stack_global(machine: _Machine) -> None:
     name, module = machine.stack.pop(), machine.stack.pop()
-    machine.find(str(module), str(name))
+    machine.find(of_type(module, str), of_type(name, str))
 
 
 def _frame(machine: _Machine) -> None:

@@ -6,6 +6,7 @@ is not there or cannot be opened ends in an OSError.
 
 from __future__ import annotations
 
+import codecs
 import io
 import json
 import math
@@ -21,27 +22,61 @@ import pandas as pd
 from mmlab.readers import pickles
 
 _HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
+_LINE_END = re.compile(r"(\r\n|\r|\n)")
+_NO_TEXT = re.compile("[\0\udc80-\udcff]")
+_NO_TEXT_REASON = "holds bytes that are not UTF-8 text; save the file with the encoding UTF-8"
 _HEADER_BYTES = 64 * 1024  # more than any header of plain numbers takes
-_MOST_ARCHIVE_BYTES = 4 << 30  # unpacked; a day of published video features is 0.7 GiB
+_MOST_ARRAY_BYTES = 2 << 30  # unpacked; a day of published video features is 0.7 GiB
+_MOST_TIMES_SMALLER = 50  # packed; of arrays above the size of
+_BLOCK_BYTES = 1 << 20
+_SMALL_ARRAY_BYTES = 64 << 20
 
 
 def read_text(path: Path | str) -> str:
-    """A text file in UTF-8, with or without byte-order mark.
+    """A text file in UTF-8, or in UTF-16 with its byte-order mark.
 
     Raises:
         OSError: the file cannot be opened.
-        ValueError: it is no UTF-8 text.
+        ValueError: it is no such text.
     """
-    raw = Path(path).read_bytes()
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path}: byte {error.start} is not UTF-8; save the file with the encoding UTF-8"
-        ) from None
+    text = _decoded(path, "strict")
     if "\0" in text:
         raise ValueError(f"{path}: holds zero bytes, so is no text; save it as UTF-8 text")
     return text
+
+
+def read_lines(path: Path | str) -> tuple[str, list[tuple[int, str]]]:
+    """A text file whose lines stand for themselves: one that is no text costs only itself.
+
+    Returns:
+        The text with those lines empty, and (line number from 1, what is wrong with it) of each.
+
+    Raises:
+        OSError: the file cannot be opened.
+        ValueError: its first line or half of them are no text, so it is of another encoding.
+    """
+    parts = _LINE_END.split(_decoded(path, "surrogateescape"))  # lines at even places, else ends
+    broken = [at for at in range(0, len(parts), 2) if _NO_TEXT.search(parts[at])]
+    if broken and (broken[0] == 0 or 2 * len(broken) >= sum(map(bool, parts[::2]))):
+        return read_text(path), []  # which says what is wrong
+    for at in broken:
+        parts[at] = ""
+    return "".join(parts), [(at // 2 + 1, _NO_TEXT_REASON) for at in broken]
+
+
+def _decoded(path: Path | str, errors: str) -> str:
+    raw = Path(path).read_bytes()
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # as Excel writes "Unicode text"
+        encoding, errors = "utf-16", "strict"
+    else:
+        encoding = "utf-8-sig"
+    try:
+        return raw.decode(encoding, errors)
+    except UnicodeDecodeError as error:
+        name = encoding.removesuffix("-sig").upper()
+        raise ValueError(
+            f"{path}: byte {error.start} is not {name}; save the file with the encoding UTF-8"
+        ) from None
 
 
 def read_json(path: Path | str) -> Any:
@@ -124,22 +159,32 @@ def read_npy(path: Path | str) -> np.ndarray:
     return flat.reshape(shape, order="F" if fortran else "C")
 
 
-def read_npz(path: Path | str) -> dict[str, np.ndarray]:
+def read_npz(path: Path | str, only: str | None = None) -> dict[str, np.ndarray]:
     """The arrays in an `.npz` file, by name.
+
+    Args:
+        path: of the file.
+        only: the name of the one array to read; the others are not unpacked.
 
     Raises:
         OSError: the file cannot be opened.
-        ValueError: it is damaged, holds objects, or would unpack to an absurd size.
+        ValueError: it is damaged, holds objects, lacks the array `only`, or would unpack to an
+            absurd size.
     """
     with Path(path).open("rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                entries = [entry for entry in archive.infolist() if entry.filename.endswith(".npy")]
-                _check_archive(entries, path)
-                return {
-                    entry.filename.removesuffix(".npy"): _npy_entry(archive, entry, path)
-                    for entry in entries
+                entries = {
+                    entry.filename.removesuffix(".npy"): entry
+                    for entry in archive.infolist()
+                    if entry.filename.endswith(".npy")
                 }
+                if only is not None and only not in entries:
+                    found = ", ".join(entries)[:200] or "none"
+                    raise ValueError(f"{path}: has no array {only!r}, found {found}")
+                wanted = entries if only is None else {only: entries[only]}
+                _check_archive(list(wanted.values()), path)
+                return {name: _npy_entry(archive, entry, path) for name, entry in wanted.items()}
         except ValueError as error:
             if str(error).startswith(f"{path}"):
                 raise
@@ -149,24 +194,38 @@ def read_npz(path: Path | str) -> dict[str, np.ndarray]:
 
 
 def _check_archive(entries: list[zipfile.ZipInfo], path: Path | str) -> None:
-    total = sum(entry.file_size for entry in entries)
-    if total > _MOST_ARCHIVE_BYTES:
+    total, packed = (
+        sum(getattr(entry, size) for entry in entries) for size in ("file_size", "compress_size")
+    )
+    if any(entry.file_size > _MOST_ARRAY_BYTES for entry in entries):
         raise ValueError(
-            f"{path}: declares {total} bytes unpacked, more than {_MOST_ARCHIVE_BYTES}; "
+            f"{path}: declares {total} bytes unpacked, an array may have {_MOST_ARRAY_BYTES}; "
             f"split it, or get it again"
         )
-    packed = sum(entry.compress_size for entry in entries)
-    if total > 1100 * packed + _HEADER_BYTES:  # what `deflate` can do at most is 1032
-        raise ValueError(f"{path}: declares {total} bytes in {packed}; get it again")
+    if total > max(_SMALL_ARRAY_BYTES, _MOST_TIMES_SMALLER * packed):
+        raise ValueError(
+            f"{path}: declares {total} bytes in {packed}; get it again, or save it unpacked"
+        )
 
 
 def _npy_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path | str) -> np.ndarray:
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(f"{path}: is packed in a way that numpy does not use; save it with numpy")
-    raw = bytearray(archive.read(entry))  # not more than its declared size; writable for torch
     name = f"{path}: {entry.filename}"
-    shape, fortran, dtype, offset = _npy_header(bytes(raw[:_HEADER_BYTES]), len(raw), name)
-    flat = np.frombuffer(raw, dtype, math.prod(shape), offset)
+    with archive.open(entry) as stream:  # gives no more than its declared size
+        head = stream.read(_HEADER_BYTES)
+        shape, fortran, dtype, offset = _npy_header(head, entry.file_size, name)
+        flat = np.empty(math.prod(shape), dtype)
+        values = memoryview(flat.view(np.uint8))
+        done = min(len(head) - offset, len(values))
+        values[:done] = head[offset : offset + done]
+        while done < len(values):
+            if not (block := stream.read(min(_BLOCK_BYTES, len(values) - done))):
+                raise ValueError(f"{name}: ends after {done} of {len(values)} bytes; get it again")
+            values[done : done + len(block)] = block
+            done += len(block)
+        while stream.read(_BLOCK_BYTES):  # to its end, where its checksum is compared
+            pass
     return flat.reshape(shape, order="F" if fortran else "C")
 
 
@@ -185,7 +244,10 @@ def _npy_header(head: bytes, size: int, name: str) -> tuple[tuple[int, ...], boo
         raise ValueError(f"{name}: is no numpy array ({error}); get the file again") from None
     if dtype.hasobject:
         raise ValueError(f"{name}: holds Python objects; save plain numbers")
-    if any(not 0 <= count < 1 << 62 for count in shape) or len(shape) > 32:
+    if not dtype.itemsize:
+        raise ValueError(f"{name}: holds values without size ({dtype.str}); save plain numbers")
+    spanned = math.prod(max(count, 1) for count in shape) * dtype.itemsize
+    if any(count < 0 for count in shape) or len(shape) > 32 or spanned >= 1 << 62:
         raise ValueError(f"{name}: declares the shape {shape}; get the file again")
     needed = math.prod(shape) * dtype.itemsize
     if needed > size - stream.tell():

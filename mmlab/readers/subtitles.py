@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from mmlab.readers.captions import Captions, joined_captions, usable_captions
-from mmlab.readers.safe import read_text
+from mmlab.readers.safe import read_lines
 from mmlab.readers.times import seconds_of
 
 ENDINGS = (".srt", ".vtt")
@@ -56,8 +56,9 @@ def read_subtitles(path: Path, video: str | None = None) -> Captions:
         OSError: the file cannot be opened.
         ValueError: it holds no cues.
     """
-    text = read_text(path)
+    text, no_text = read_lines(path)
     cues, broken = parse_cues(text)
+    broken += no_text
     if not cues and not broken:
         raise ValueError(f"{path}: holds no times like 00:00:01,000 --> 00:00:02,000; write some")
     cues = _said_once(cues, WORD_TIME.search(text) is not None)

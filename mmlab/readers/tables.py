@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mmlab.readers.captions import Captions, usable_captions
-from mmlab.readers.safe import read_text
+from mmlab.readers.safe import read_lines
 from mmlab.readers.times import seconds_column
 
 SYNONYMS = {
@@ -60,14 +60,16 @@ def csv_rows(
 ) -> tuple[list[tuple[int, list[str]]], list[tuple[str, str]]]:
     """The rows of a csv as (line number from 1, stripped values), and the lines that are broken.
 
-    A quote that nobody closes costs its own line, not the rest of the file.
+    A quote that nobody closes, or a byte that is no text, costs its own line, not the rest.
 
     Raises:
         OSError: the file cannot be opened.
         ValueError: it is no UTF-8 text.
     """
-    rows, skipped = [], []
-    for line, values in _records(read_text(path), delimiter):
+    text, broken = read_lines(path)
+    rows: list[tuple[int, list[str]]] = []
+    skipped = [(f"{path.name} line {line}", reason) for line, reason in broken]
+    for line, values in _records(text, delimiter):
         if isinstance(values, str):
             skipped.append((f"{path.name} line {line}", values))
         elif any(values):
@@ -84,7 +86,7 @@ def csv_header(path: Path) -> tuple[list[str], str]:
         OSError: the file cannot be opened.
         ValueError: it is no UTF-8 text.
     """
-    first = next(iter(read_text(path).lstrip().splitlines()), "")
+    first = next(iter(read_lines(path)[0].lstrip().splitlines()), "")
     known = {name for role, names in SYNONYMS.items() for name in (role, *names)}
     headers = {delimiter: _header(first, delimiter) for delimiter in DELIMITERS}
     best = max(DELIMITERS, key=lambda d: (len(known & set(headers[d])), len(headers[d])))
@@ -217,7 +219,8 @@ def _roles(header: Sequence[str], path: Path) -> dict[str, str]:
     if missing:
         raise ValueError(
             f"{path}: column {', '.join(map(repr, missing))} is missing (found "
-            f"{', '.join(map(repr, header))}); add it, a captions file has the columns {_columns()}"
+            f"{', '.join(map(repr, header)):.300}); add it, a captions file has the columns "
+            f"{_columns()}"
         )
     return roles
 

@@ -7,6 +7,8 @@ import re
 
 import pandas as pd
 
+from mmlab.readers.plain import plain_text
+
 CLOCK = r"(?:(?:\d+:)?\d+:)?\d+(?:[.,]\d+)?"
 """Matches hours and minutes (both optional) and seconds, with a comma or a dot."""
 
@@ -16,7 +18,7 @@ def seconds_of(written: object) -> float:
 
     Minutes and seconds behind a colon must be below 60, since 1:75 is more likely a mistake.
     """
-    text = str(written).strip()
+    text = (plain_text(written) or "").strip()
     try:
         seconds = float(text)
     except ValueError:

@@ -170,7 +170,7 @@ class Judge:
         except (ValueError, OSError) as error:
             outcome, failure = "refused", self._message_problem(error, mutation.files)
             if mutation.kept and not failure:
-                failure = f"good entries are refused with a bad one: {error}"
+                failure = f"good entries are refused with a bad one: {error!s:.300}"
         except (Exception, HangError, CodeRanError) as error:
             outcome, failure = "failed", f"{type(error).__name__}: {error!s:.300}"
         seconds = time.perf_counter() - began

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import struct
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -101,9 +102,48 @@ def _global(module: bytes, function: bytes) -> bytes:
     return b"".join(b"\x8c" + bytes([len(part)]) + part for part in (module, function)) + b"\x93"
 
 
+MARKER = b"\x8c\x06MARKER\x94"
+FRAME_STOP = 11  # the protocol's two bytes and the nine of a frame, whose length changes
+
+
+def _nested(rng: Random) -> bytes:
+    """A list in a list and so on, thousands deep, or each with the one before twice."""
+    depth = rng.choice((3, 40, 900, 3000))
+    if rng.random() < 0.5:
+        return b"]" * depth + b"a" * (depth - 1)
+    places = [struct.pack("<I", 10**6 + number) for number in range(depth)]
+    doubled = (b"0(j" + a + b"j" + a + b"lr" + b for a, b in pairwise(places))
+    return b"]r" + places[0] + b"".join(doubled)
+
+
+def _with_nested(rng: Random) -> bytes:
+    """Where a value of a feature or caption pickle belongs."""
+    speech = {"start": [1.0], "end": [2.0], "text": ["amber"]}
+    item = {"id": "amber", "2d": np.ones((2, 3)), "caption": "a", "task": "226", "audio": None}
+    honest: dict[str, Any] = rng.choice((speech, item))
+    name = rng.choice(list(honest))
+    honest[name] = rng.choice(("MARKER", ["MARKER"]))
+    whole = pickle.dumps({"birch": honest} if honest is speech else [honest], 4)
+    return b"\x80\x04" + whole[FRAME_STOP:].replace(MARKER, _nested(rng))
+
+
 def payload(rng: Random) -> bytes:
-    """A pickle with such a call in it, or a huge promise."""
-    kind = rng.randrange(4)
+    """A pickle with such a call in it, a huge promise, or a list that nobody can write out."""
+    kind = rng.randrange(6)
+    if kind == 4:
+        return _with_nested(rng)
+    if kind == 5:
+        name = b"\x8c\x02os"
+        parts = [_nested(rng), name]
+        rng.shuffle(parts)
+        call = rng.choice((b"\x93", b"\x86R", b"c_codecs\nencode\n", b"cnumpy\ndtype\n"))
+        return (
+            b"\x80\x04"
+            + call * (call[:1] == b"c")
+            + b"".join(parts)
+            + (b"\x86R" if call[:1] == b"c" else call)
+            + b"."
+        )
     if kind == 0:
         value = rng.choice(_objects())
         whole = rng.choice((value, [value], {"amber": value}, [{"id": "amber", "2d": value}]))

@@ -39,7 +39,7 @@ VALUES = {
 
 
 def _reading(read: Callable[[Path], Any], folder: Path) -> Reading:
-    repr(read(next(folder.iterdir())))
+    read(next(folder.iterdir()))
     return Reading(["read"])
 
 
