@@ -195,7 +195,8 @@ def _clips(
     broken = {one.media_id: one.reason for one in sorted(records, key=_media_id) if one.reason}
     found = find_subtitles(folder, [*durations, *broken]) if captions is None else captions
     endless = dict.fromkeys(broken, np.inf)
-    named = found.table.assign(video=[_below(folder, video) for video in found.table["video"]])
+    inside = [_below(folder, video) for video in found.table["video"]]
+    named = found.table.assign(video=pd.Series(inside, index=found.table.index, dtype=str))
     clips, unused = clips_of_captions(named, durations | endless)
     lost = clips["media_id"].isin(list(broken))
     counts = clips.loc[lost, "media_id"].value_counts()

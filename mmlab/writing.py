@@ -82,8 +82,8 @@ def write_dataset(
     durations = {record.media_id: record.duration_seconds for record in every if not record.reason}
     clips, unused = clips_of_captions(captions.table, durations)
     broken = [(record.media_id, record.reason) for record in every if record.reason]
-    reasons = dict(broken)
-    unused = [(name, reason) for name, reason in unused if name not in reasons]  # listed already
+    listed_ids = {media_id for media_id, _ in broken}
+    unused = [(name, reason) for name, reason in unused if name not in listed_ids]
     listed = [*skipped, *captions.skipped, *broken, *unused]
     paths = paths_by_id(find_media(media_root, out)) if media_root else {}
     return finish(out, shards, clips, listed, features, media_root, paths)

@@ -313,3 +313,11 @@ def test_a_damaged_list_of_what_was_skipped(tmp_path):
     (dataset.folder / "skipped.csv").write_bytes(b"media_path,reason\n\xff,x\n")
     with pytest.raises(ValueError, match=r"skipped\.csv: byte 18 is not UTF-8"):
         dataset.summary()
+
+
+def test_a_clip_by_its_id_and_what_is_neither(dataset):
+    clip_id = dataset.manifest.clip_id[1]
+    assert dataset[clip_id].clip_id == clip_id
+    for wrong in (slice(0, 1), [0, 1], None):
+        with pytest.raises(TypeError, match=r"select\(rows\) gives several"):
+            dataset[wrong]

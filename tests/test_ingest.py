@@ -396,3 +396,48 @@ def test_a_worker_that_cannot_begin_is_an_error(media_folder, tmp_path):
     work = plan_shards(media_folder, tmp_path, find_media(media_folder))
     with pytest.raises(OSError, match="before it began"):
         list(write_shards(work, 2, die_at_once))
+
+
+def test_what_cannot_even_be_opened_is_listed(media_folder, tmp_path):
+    folder = tmp_path / "media"
+    folder.mkdir()
+    shutil.copy(media_folder / "red right.mp4", folder)
+    shutil.copy(media_folder / "red right.mp4", os.fsencode(folder) + b"/bad\xff.mp4")
+    (folder / "broken link.mp4").symlink_to("nowhere.mp4")
+    os.mkfifo(folder / "pipe.mp4")
+    assert run(folder, tmp_path / "out").media.media_id.tolist() == ["red right.mp4"]
+    reasons = skipped(tmp_path / "out")
+    assert "rename it" in reasons["bad\\udcff.mp4"]
+    assert "broken link" in reasons["broken link.mp4"]
+    assert "a pipe" in reasons["pipe.mp4"]
+
+
+def test_captions_may_name_files_from_outside_the_folder(media_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = [media_folder / "red right.mp4", os.path.relpath(media_folder / "green left.mp4")]
+    lines = [f"{name},0,1,{number}" for number, name in enumerate(names)]
+    captions = tmp_path / "captions.csv"
+    captions.write_text("\n".join(["video,start_seconds,end_seconds,text", *lines]) + "\n")
+    found = run(media_folder, tmp_path / "out", captions).manifest
+    assert found.media_id.tolist() == ["green left.mp4", "red right.mp4"]
+
+
+def test_a_folder_of_nothing_usable_is_no_dataset(tmp_path):
+    folder = tmp_path / "media"
+    folder.mkdir()
+    (folder / "a.mp4").write_bytes(b"no film")
+    with pytest.raises(ValueError, match=r"none of its 1 media can be used \(a\.mp4: "):
+        run(folder, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("clip_seconds", 0.0, "must be at least 0.1"),
+        ("clip_seconds", float("inf"), "must be at least 0.1"),
+        ("workers", 0, "must be 1 or more"),
+    ],
+)
+def test_impossible_options_are_refused(media_folder, tmp_path, option, value, message):
+    with pytest.raises(ValueError, match=message):
+        run(media_folder, tmp_path / "out", **{option: value})

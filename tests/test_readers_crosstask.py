@@ -65,7 +65,7 @@ def test_bad_lines_and_files_are_listed_and_the_good_ones_kept(tmp_path):
     annotations = folder / "annotations"
     lines = ["1,2.5,6.0", "4,1,2", "0,1,2", "1.5,1,2", "2,5,5", "2,-1,3", "2,nan,3", "2,1", "x,1,2"]
     (annotations / "23521_abc_1.csv").write_text("\n".join(lines))
-    (annotations / "40567_xy.csv").write_bytes(b"\xff\xfe")
+    (annotations / "40567_xy.csv").write_bytes(b"\xff\xfd")
     (annotations / "40567_orphan.csv").write_text("1,1,2\n")
     with (folder / "videos.csv").open("a") as file:
         file.write("99,zz,url\n../..,x,url\nonly\n")

@@ -13,7 +13,15 @@ import zipfile
 import numpy as np
 import pytest
 
-from mmlab.readers.safe import read_csv, read_json, read_npy, read_npz, read_pickle, read_text
+from mmlab.readers.safe import (
+    read_csv,
+    read_json,
+    read_lines,
+    read_npy,
+    read_npz,
+    read_pickle,
+    read_text,
+)
 from tests.fuzzing.values import ARRAY, VALUES
 
 
@@ -316,7 +324,7 @@ def test_halves_of_characters(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [("ä,b".encode("latin-1"), "UTF-8"), ("a,b".encode("utf-16"), "UTF-8"), (b"a\0b", "zero")],
+    [("ä,b".encode("latin-1"), "UTF-8"), (b"\xff\xfea", "UTF-16"), (b"a\0b", "zero")],
 )
 def test_text_in_another_encoding(tmp_path, content, reason):
     path = tmp_path / "a.csv"
@@ -324,6 +332,25 @@ def test_text_in_another_encoding(tmp_path, content, reason):
     for reader in (read_text, read_csv, read_json):
         with pytest.raises(ValueError, match=rf"a\.csv: .*{reason}"):
             reader(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_byte_order_marks_are_honoured(tmp_path, encoding):
+    (tmp_path / "a.csv").write_text("crème,b\n", encoding=encoding)
+    assert read_text(tmp_path / "a.csv") == "crème,b\n"
+    assert read_lines(tmp_path / "a.csv") == ("crème,b\n", [])
+
+
+def test_a_line_that_is_no_text_costs_itself(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"a\r\nb\0\rc\n\n\xe9\nd\ne\n")
+    text, broken = read_lines(path)
+    assert text == "a\r\n\rc\n\n\nd\ne\n"
+    assert [line for line, _ in broken] == [2, 5]
+    for content in (b"\xe9\na\nb\nc\n", b"a\n\xe9\n"):  # the header; half of the lines
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"a\.csv: byte \d is not UTF-8"):
+            read_lines(path)
 
 
 def test_csv(tmp_path):

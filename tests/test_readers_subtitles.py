@@ -174,8 +174,9 @@ def test_what_is_no_subtitle_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"talk\.srt: holds no times like"):
         read_subtitles(written(tmp_path, "just words\n"))
     (tmp_path / "talk.srt").write_bytes("1\n00:00:01,000 --> 00:00:02,000\né".encode("latin-1"))
-    with pytest.raises(ValueError, match="UTF-8"):
-        read_subtitles(tmp_path / "talk.srt")
+    captions = read_subtitles(tmp_path / "talk.srt")
+    assert captions.table.empty
+    assert [name for name, _ in captions.skipped] == ["talk.srt line 3", "talk.srt line 2"]
 
 
 def cue(text):

@@ -147,11 +147,18 @@ def test_a_header_alone_holds_no_captions(tmp_path):
     assert read_table(csv(tmp_path)).table.empty
 
 
+def test_lines_that_are_no_text_are_listed(tmp_path):
+    path = csv(tmp_path, "a.mp4,0,1,x", "a.mp4,1,2,crème", "a.mp4,2,3,z", encoding="latin-1")
+    captions = read_table(path)
+    assert captions.table["text"].tolist() == ["x", "z"]
+    assert [name for name, _ in captions.skipped] == [f"{path.name} line 3"]
+    path = csv(tmp_path, "a.mp4,0,1,crème", encoding="utf-16")  # as Excel writes it
+    assert read_table(path).table["text"].tolist() == ["crème"]
+
+
 def test_what_is_no_table_in_utf8_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"légendes\.csv.*UTF-8"):
         read_table(csv(tmp_path, "a.mp4,0,1,crème", encoding="latin-1"))
-    with pytest.raises(ValueError, match="UTF-8"):
-        read_table(csv(tmp_path, "a.mp4,0,1,x", encoding="utf-16"))
     with pytest.raises(ValueError, match="empty"):
         read_table(csv(tmp_path, header="\n\n"))
     with pytest.raises(FileNotFoundError):

@@ -137,9 +137,10 @@ for _module in ("builtins", "__builtin__"):
         ("bytes", _bytes),
         ("bytearray", _bytearray),
         ("complex", _complex),
-        *((_kind, _factory) for _kind in ("list", "dict", "int", "float", "str")),
     ):
         ADMITTED[_module, _name] = _function
+    for _name in ("list", "dict", "int", "float", "str"):
+        ADMITTED[_module, _name] = _factory
 FUNCTIONS = frozenset(ADMITTED.values())
 
 

@@ -216,16 +216,14 @@ def _npy_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path | st
         head = stream.read(_HEADER_BYTES)
         shape, fortran, dtype, offset = _npy_header(head, entry.file_size, name)
         flat = np.empty(math.prod(shape), dtype)
-        values = memoryview(flat.view(np.uint8))
-        done = min(len(head) - offset, len(values))
-        values[:done] = head[offset : offset + done]
-        while done < len(values):
-            if not (block := stream.read(min(_BLOCK_BYTES, len(values) - done))):
-                raise ValueError(f"{name}: ends after {done} of {len(values)} bytes; get it again")
-            values[done : done + len(block)] = block
-            done += len(block)
-        while stream.read(_BLOCK_BYTES):  # to its end, where its checksum is compared
-            pass
+        values, done, block = flat.view(np.uint8), 0, head[offset:]
+        while block:  # to the end, where the checksum is compared
+            taken = np.frombuffer(block, np.uint8)[: len(values) - done]
+            values[done : done + len(taken)] = taken
+            done += len(taken)
+            block = stream.read(_BLOCK_BYTES)
+    if done < len(values):
+        raise ValueError(f"{name}: ends after {done} of {len(values)} bytes; get it again")
     return flat.reshape(shape, order="F" if fortran else "C")
 
 
