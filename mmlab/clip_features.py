@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from torch import Tensor
 
 from mmlab.cutting import Grid, Times
@@ -44,3 +46,33 @@ class Span(NamedTuple):
     start_seconds: float
     end_seconds: float
     text: str
+
+
+class Spans:
+    """The columns that reading needs; a row of a table would take longer than its tokens."""
+
+    def __init__(self, folder: Path, manifest: pd.DataFrame, media: pd.DataFrame) -> None:
+        self._folder = folder
+        codes, media_ids = pd.factorize(manifest["media_id"])
+        self._codes, self._media = codes, media_ids.tolist()
+        self._starts = manifest["start_seconds"].to_numpy(float)
+        self._ends = manifest["end_seconds"].to_numpy(float)
+        self._texts = manifest["text"].array
+        self._possible = np.isfinite(self._starts) & ~np.isnan(self._ends)
+        self._possible &= manifest["media_id"].isin(media["media_id"]).to_numpy()
+
+    def of(self, row: int) -> Span:
+        """The span in one row; errors as `ClipDataset.span`."""
+        if not isinstance(row, (int, np.integer)):
+            raise TypeError(f"{row!r:.50} is no row and no clip id; select(rows) gives several")
+        count = len(self._codes)
+        if not -count <= row < count:
+            raise IndexError(f"row {row} of {count} clips")
+        media_id, start, end = self._media[self._codes[row]], self._starts[row], self._ends[row]
+        if not self._possible[row]:
+            raise ValueError(
+                f"{self._folder}: row {row} of its manifest has impossible times ({start} to {end} "
+                f"s) or a medium that media.parquet does not list ({media_id!r}); correct the "
+                "captions and run `mmlab ingest` again"
+            )
+        return Span(media_id, float(start), float(end), self._texts[row])

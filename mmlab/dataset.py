@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from mmlab.about import FeatureInfo
-from mmlab.clip_features import ClipFeatures, Span
+from mmlab.clip_features import ClipFeatures, Span, Spans
 from mmlab.cutting import Get, cut, token_span
 from mmlab.extraction import Extractors, extract
 from mmlab.features.registry import load_text_encoder
@@ -164,20 +164,10 @@ class ClipDataset:
 
         Raises:
             IndexError: there is no such row.
+            TypeError: this is no row.
             ValueError: its times or its medium cannot be.
         """
-        if not isinstance(row, (int, np.integer)):
-            raise TypeError(f"{row!r:.50} is no row and no clip id; select(rows) gives several")
-        if not -len(self) <= row < len(self):
-            raise IndexError(f"row {row} of {len(self)} clips")
-        (codes, media), starts, ends, texts, possible = self._columns
-        if not possible[row]:
-            raise ValueError(
-                f"{self.folder}: row {row} of its manifest has impossible times "
-                f"({starts[row]} to {ends[row]} s) or a medium that media.parquet does not list "
-                f"({media[codes[row]]!r}); correct the captions and run `mmlab ingest` again"
-            )
-        return Span(media[codes[row]], float(starts[row]), float(ends[row]), texts[row])
+        return self._spans.of(row)
 
     def media_path(self, row: int) -> Path:
         """The media file of a clip; of converted features, which have none, the media folder."""
@@ -307,17 +297,8 @@ class ClipDataset:
         return ClipFeatures(clip_id, *span, words, tokens, times)
 
     @cached_property
-    def _columns(self) -> tuple[tuple[np.ndarray, list[str]], np.ndarray, np.ndarray, Any, Any]:
-        """The columns that reading needs; a row of a table would take longer than its tokens.
-
-        The last one says which rows can be read at all.
-        """
-        manifest = self.manifest
-        codes, media = pd.factorize(manifest["media_id"])
-        starts, ends = (manifest[f"{name}_seconds"].to_numpy(float) for name in ("start", "end"))
-        possible = np.isfinite(starts) & ~np.isnan(ends)
-        possible &= manifest["media_id"].isin(self.media["media_id"]).to_numpy()
-        return (codes, media.tolist()), starts, ends, manifest["text"].array, possible
+    def _spans(self) -> Spans:
+        return Spans(self.folder, self.manifest, self.media)
 
     @cached_property
     def _stored(self) -> list[Modality]:

@@ -8,6 +8,7 @@ from mmlab.convert import convert_dataset
 from mmlab.dataset import ClipDataset
 from mmlab.features.published import audio_span, feature_span, unit, video_tokens
 from mmlab.readers.captions import Captions
+from mmlab.runs import clips_to_ask
 from mmlab.sampling import Narration, published_clip, sample_clips
 from tests.published_features import (
     features,
@@ -300,8 +301,13 @@ def test_clips_outside_the_training_list_are_not_trained_on(tmp_path):
     ids = tmp_path / "MSRVTT_train.7k.csv"
     ids.write_text("video_id\nvideo1\n")
     source = write_pickle(tmp_path / "msrvtt_train.pkl", msrvtt_items(["video1", "video2"]))
-    splits = convert(source, tmp_path, paths=ids).manifest.groupby("media_id")["split"].first()
+    dataset = convert(source, tmp_path, paths=ids)
+    splits = dataset.manifest.groupby("media_id")["split"].first()
     assert splits.to_dict() == {"video1": "train", "video2": "rest"}
+    with pytest.raises(
+        ValueError, match=r"'val', it has rest \(2\), train \(2\); .* dataset again"
+    ):
+        clips_to_ask(dataset, "val")
 
 
 def test_clips_of_one_video_with_one_id_keep_their_times(tmp_path):

@@ -97,7 +97,10 @@ def test_folders_are_found_by_what_they_hold(tmp_path):
         (b'{"a": [1, 2]}', "is a json of another layout; captions can be"),
         (b'{"a": ', "damaged JSON"),
         (b"[" * 100_000, "nested"),
-        (b"video_id\nvideo1\nvideo2\n", "without captions; .* `mmlab convert FEATURES --paths LIST`"),
+        (
+            b"video_id\nvideo1\nvideo2\n",
+            "without captions; .* `mmlab convert FEATURES --paths LIST`",
+        ),
         (b"a,b,c\n1,2,3\n", "column 'video', 'text' is missing"),
         ("video,text\na,crème".encode("latin-1"), "UTF-8"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "UTF-8"),
