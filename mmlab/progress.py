@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import threading
 from types import TracebackType
@@ -32,10 +33,10 @@ class Progress:
         self._done = Note("", 0.0, 0, 0, 0.0)
         self._stop, self._lock = threading.Event(), threading.Lock()
         in_notebook = "ipykernel" in sys.modules
-        self._interval = SECONDS_BETWEEN_LOOKS if _is_live(in_notebook) else SECONDS_BETWEEN_LINES
+        self._live = _is_live(in_notebook)
+        shown = sys.stdout if in_notebook else sys.stderr  # a notebook shows errors on red ground
         self._bar = tqdm(
-            file=sys.stdout if in_notebook else None,  # a notebook shows errors on red ground
-            delay=1e-9,  # no line before the first look
+            file=shown if self._live else io.StringIO(),  # else `_update` prints
             total=sum(self._sizes.values()),
             unit="B",
             unit_scale=True,
@@ -80,7 +81,7 @@ class Progress:
                 self._bar.write(what if record.reason else f"{record.media_id}: {record.notes}")
 
     def _watch(self) -> None:
-        while not self._stop.wait(self._interval):
+        while not self._stop.wait(SECONDS_BETWEEN_LOOKS if self._live else SECONDS_BETWEEN_LINES):
             self._update(self._running())
 
     def _running(self) -> list[Note]:
@@ -98,7 +99,10 @@ class Progress:
         self._bar.set_postfix_str(
             f"{so_far.files}/{self._files} files, {speed:.3g} x real time", refresh=False
         )
-        self._bar.refresh()
+        if self._live:
+            self._bar.refresh()
+        else:
+            print(self._bar, flush=True)
 
 
 def _is_live(in_notebook: bool) -> bool:

@@ -388,7 +388,7 @@ def test_the_bar_moves_within_a_file(media_folder, tmp_path, monkeypatch, capsys
     assert quarter.media_seconds == pytest.approx(0.25 * 3, abs=0.1)
     assert (half.fraction, half.files) == (0.5, 0)
     assert [seen_quarter, seen_half] == pytest.approx([0.25, 0.5], abs=1e-3)
-    assert "1/1 files" in capsys.readouterr().err
+    assert "1/1 files" in capsys.readouterr().out
     assert not work.diary.exists()
 
 
