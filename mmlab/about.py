@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,10 @@ FORMAT = "mmlab-dataset"
 FORMAT_VERSION = 2
 PENDING = ".next"
 """Ending of a table that is about to take its place."""
+
+
+LOWEST_RATE, HIGHEST_RATE = 1e-6, 1e6
+"""Tokens per second: beyond these lie damage and numbers that overflow."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ def _feature_info(**fields: Any) -> FeatureInfo:
     info = FeatureInfo(**fields, streams=streams)
     rates = [info.tokens_per_second, *(stream.tokens_per_second for stream in streams)]
     widths = [info.width, *(stream.width for stream in streams)]
-    if not all(rate is None or 0 < rate < math.inf for rate in rates):
+    if not all(rate is None or LOWEST_RATE <= rate <= HIGHEST_RATE for rate in rates):
         raise ValueError(f"tokens_per_second {rates}")
     if not all(isinstance(width, int) and width > 0 for width in widths):
         raise ValueError(f"width {widths}")

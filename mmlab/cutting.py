@@ -116,7 +116,8 @@ def token_span(
     modality: Modality, count: int, start: float, end: float, rate: float
 ) -> tuple[int, int]:
     """The tokens [first, last) of `count` that belong to a part (in seconds) of a file."""
-    end = min(end, (count + 4) / rate)  # a part may have no end
+    behind = (count + 4) / rate  # a part may have no end, and odd times must not overflow
+    start, end = (min(max(seconds, 0.0), behind) for seconds in (start, end))
     if modality == "audio" and rate == FRAMES_PER_SECOND:
         first, last = seconds_to_frame(start), seconds_to_frame(end)
         return min(first, count), min(max(first, last), count)

@@ -105,3 +105,11 @@ def test_cutting_video_agrees_with_the_published_localisation_code():
         ours = cut("video", info, {"video.3d": features}.get, start, end).tokens[: case["n_tokens"]]
         assert len(ours) == masks[number].sum()
         np.testing.assert_allclose(ours, expected[number, : len(ours), 6:], atol=1e-6)
+
+
+@pytest.mark.parametrize("modality", ["video", "audio"])
+@pytest.mark.parametrize("rate", [1.5, 100.0])
+def test_times_beyond_all_reason_cut_at_the_ends(modality, rate):
+    assert token_span(modality, 10, -1e308, 1e308, rate) == (0, 10)
+    first, last = token_span(modality, 10, -1e308, -1e308, rate)
+    assert 0 <= first <= last <= 1

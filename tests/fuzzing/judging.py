@@ -123,6 +123,8 @@ def _writable(files: Files) -> Files:
             raise ValueError(f"{name!r} is no name of a file")
         if not isinstance(content, bytes):
             raise TypeError(f"{name} has no bytes")
+        if any(str(folder) in files for folder in Path(name).parents):
+            raise ValueError(f"{name!r} lies in a file")
         name.encode()
     return files
 

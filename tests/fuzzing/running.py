@@ -127,7 +127,8 @@ def died(exit_code: int | None, *, may_die: bool) -> Verdict:
     if may_die and exit_code is not None and exit_code < 0:
         return Verdict("crashed", 0.0)
     is_hang = exit_code == 1
-    reason = f"hangs for {STUCK_SECONDS} s" if is_hang else f"kills its process ({exit_code})"
+    hangs = f"hangs for {STUCK_SECONDS} s (or the judge itself fails)"
+    reason = hangs if is_hang else f"kills its process ({exit_code})"
     return Verdict("failed", float(STUCK_SECONDS) if is_hang else 0.0, reason)
 
 
