@@ -177,10 +177,12 @@ def test_what_remains_is_split_as_before(tmp_path, monkeypatch, count):
 
 
 STOPPED = """
+import signal
 import sys
 from pathlib import Path
 from mmlab.ingest import ingest
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a background job
     ingest(Path(sys.argv[1]), None, Path(sys.argv[2]), workers=2, progress=False)
 """
 
