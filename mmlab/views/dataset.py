@@ -135,7 +135,8 @@ def _stage(dataset: ClipDataset, row: int, clip: Any, give_up: float) -> str:
         if time.monotonic() > give_up:
             return "<span>takes too long to read</span>"
         middle = (clip.start_seconds + clip.end_seconds) / 2
-        return f'<img alt="" src="data:image/jpeg;base64,{_thumbnail(path, middle)}">'
+        shown = f"{_shorten(clip.media_id, CAPTION_CHARACTERS)} at {middle:.1f} s"
+        return f'<img alt="{shown}" src="data:image/jpeg;base64,{_thumbnail(path, middle)}">'
     except Exception:  # whatever a decoder comes up with: a summary never fails for a picture
         return "<span>no picture</span>"
 
