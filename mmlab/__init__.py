@@ -32,7 +32,7 @@ from mmlab.readers.captions import read_captions
 from mmlab.readers.crosstask import read_crosstask
 from mmlab.retrieval import Retriever
 from mmlab.runs import open_run, sample_run, train_run
-from mmlab.training import TrainConfig, read_metrics, train
+from mmlab.training import TrainConfig, Trainer, Watcher, read_metrics, read_steps
 from mmlab.types import combination_name, parse_combination
 
 __version__ = "0.1.0"
@@ -43,6 +43,8 @@ __all__ = [
     "ModelConfig",
     "Retriever",
     "TrainConfig",
+    "Trainer",
+    "Watcher",
     "attention_on_moment",
     "bootstrap_interval",
     "chance_recall",
@@ -64,10 +66,10 @@ __all__ = [
     "read_captions",
     "read_crosstask",
     "read_metrics",
+    "read_steps",
     "recall_at",
     "retrieval_scores",
     "sample_run",
     "step_recall",
-    "train",
     "train_run",
 ]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -12,12 +12,14 @@ import torch
 
 from mmlab.about import FeatureInfo
 from mmlab.dataset import ClipDataset
+from mmlab.distributed import rank
 from mmlab.features.audio import FRAMES_PER_SECOND
 from mmlab.files import write_atomically
 from mmlab.model import FusionModel, ModelConfig
 from mmlab.paths import data_folder
+from mmlab.published.checkpoint import load_published
 from mmlab.readers.captions import NO_SPLIT
-from mmlab.training import Metrics, TrainConfig, train
+from mmlab.training import Outcome, TrainConfig, Trainer, Watcher, environment
 from mmlab.types import Modality
 
 
@@ -29,22 +31,77 @@ def sample_run() -> Path:
 def train_run(
     dataset: ClipDataset,
     run_folder: Path,
-    config: TrainConfig,
+    config: TrainConfig = TrainConfig(),  # noqa: B008 - it is frozen
     *,
-    on_epoch: Callable[[int, Metrics], None] | None = None,
-) -> list[Metrics]:
-    """Train a fresh sample-sized model on the clips that `clips_to_train` gives.
+    model: ModelConfig | None = None,
+    start: Path | None = None,
+    watcher: Watcher | None = None,
+    resume: bool = True,
+) -> Outcome:
+    """Train a model on the clips that `clips_to_train` gives, and leave it in a run folder.
 
-    Returns:
-        The mean loss terms of each epoch.
+    Args:
+        dataset: all splits.
+        run_folder: see README.md for what it holds.
+        config: how to train.
+        model: by default a sample-sized one for the dataset's modalities.
+        start: a run, or an authors' checkpoint file, whose weights training begins with; its
+            configuration is the model's.
+        watcher: is told how it goes.
+        resume: go on where the folder's run was stopped; else that is an error.
+
+    Raises:
+        ValueError: what does not fit together, by name.
+        TrainingError: the loss stays infinite.
     """
+    run_folder = Path(run_folder)
     clips = clips_to_train(dataset)
-    torch.manual_seed(config.seed)
-    model = FusionModel(model_config(dataset.features))
-    run_folder.mkdir(parents=True, exist_ok=True)
-    origin = {"dataset": os.path.relpath(dataset.folder, run_folder), "train": asdict(config)}
-    write_atomically(run_folder / "run.json", json.dumps(origin, indent=2).encode())
-    return train(model, clips, config, run_folder=run_folder, on_epoch=on_epoch)
+    validation = None
+    if config.evaluate_every_epochs:
+        validation = clips_to_ask(dataset, config.evaluation_split)
+    trainer = Trainer(
+        _fresh_model(dataset, config, model, start),
+        clips,
+        config,
+        run_folder=run_folder,
+        validation=validation,
+        watcher=watcher,
+        resume=resume,
+    )
+    if rank() == 0:
+        run_folder.mkdir(parents=True, exist_ok=True)
+        origin = {
+            "dataset": os.path.relpath(dataset.folder, run_folder),
+            "dataset_hash": dataset_hash(dataset.folder),
+            "start": str(start) if start else None,
+            "train": asdict(config),
+            "environment": environment(),
+        }
+        write_atomically(run_folder / "run.json", json.dumps(origin, indent=2).encode())
+    return trainer.fit()
+
+
+def _fresh_model(
+    dataset: ClipDataset, config: TrainConfig, model: ModelConfig | None, start: Path | None
+) -> FusionModel:
+    if start is None:
+        torch.manual_seed(config.seed)
+        return FusionModel(model or model_config(dataset.features))
+    if model is not None:
+        raise ValueError("`start` brings its own model configuration; leave out `model`")
+    if Path(start).is_dir():
+        return FusionModel.from_pretrained(start)
+    return load_published(Path(start))[0]
+
+
+def dataset_hash(folder: Path) -> str:
+    """Names the content of a dataset: what its features are, and every table's digest.
+
+    Feature files are named by what they hold, and the tables name them.
+    """
+    about = json.loads((folder / "dataset.json").read_text())
+    held = json.dumps({key: about[key] for key in ("features", "tables")}, sort_keys=True)
+    return hashlib.blake2b(held.encode(), digest_size=16).hexdigest()
 
 
 def model_config(features: dict[Modality, FeatureInfo]) -> ModelConfig:
@@ -52,17 +109,41 @@ def model_config(features: dict[Modality, FeatureInfo]) -> ModelConfig:
 
     Sound that comes as 10 ms frames goes through the sound network, other tokens as they are.
     """
-    sample = ModelConfig.sample(video_width=1, text_width=1)
+    return _fitted(ModelConfig.sample(video_width=1, text_width=1), features)
+
+
+def _fitted(config: ModelConfig, features: dict[Modality, FeatureInfo]) -> ModelConfig:
+    """The configuration with the modalities that there are, at their widths."""
     modalities = tuple(
         replace(
             modality,
             width=features[modality.name].width,
             encoder=modality.encoder if _is_frames(features[modality.name]) else None,
         )
-        for modality in sample.modalities
+        for modality in config.modalities
         if modality.name in features
     )
-    return replace(sample, modalities=modalities)
+    return replace(config, modalities=modalities)
+
+
+def read_model_config(name: str, features: dict[Modality, FeatureInfo]) -> ModelConfig:
+    """A model for a dataset's modalities: "sample", "paper", or what a config.json says.
+
+    Raises:
+        ValueError: neither, or the file is no model's.
+    """
+    if name in ("sample", "paper"):
+        size = ModelConfig.sample if name == "sample" else ModelConfig.paper
+        return _fitted(size(video_width=1, text_width=1), features)
+    if not Path(name).exists():
+        raise ValueError(f"--model is sample, paper or a model's config.json, found {name!r}")
+    return ModelConfig.from_json(Path(name).read_text())
+
+
+def read_outcome(run_folder: Path) -> Outcome | None:
+    """How a run ended; None if it has not."""
+    path = run_folder / "outcome.json"
+    return Outcome(**json.loads(path.read_text())) if path.exists() else None
 
 
 def _is_frames(info: FeatureInfo) -> bool:

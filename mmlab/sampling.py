@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -195,6 +196,72 @@ SAMPLERS: dict[str, Callable[..., SampledClip]] = {
 }
 
 
+@dataclass(frozen=True)
+class NarratedVideos:
+    """The videos of a dataset with their captions at hand, to draw many clips from.
+
+    Attributes:
+        dataset: of whole videos with their captions, as `mmlab convert` makes of HowTo100M.
+        variant: "published" or "corrected"; see the module's docstring.
+        min_seconds: that a clip should last.
+    """
+
+    dataset: ClipDataset
+    variant: Variant = "published"
+    min_seconds: float = MIN_SECONDS
+
+    def __post_init__(self) -> None:
+        if self.variant not in SAMPLERS:
+            raise ValueError(f"variant is {' or '.join(SAMPLERS)}, found {self.variant!r}")
+
+    @cached_property
+    def media_ids(self) -> list[str]:
+        """The videos of which there are clips, in the order of their first."""
+        return list(self._rows)
+
+    def sample(
+        self, media_id: str, count: int, generator: np.random.Generator
+    ) -> list[ClipFeatures]:
+        """Random clips of one video; the same generator gives the same clips.
+
+        Raises:
+            KeyError: no such video.
+        """
+        if media_id not in self._durations:
+            raise KeyError(f"no media {media_id!r} in {self.dataset.folder}; see its media.parquet")
+        narration = Narration.of(self.dataset.manifest.iloc[self._rows.get(media_id, [])])
+        duration = self._durations[media_id]
+        if self.variant == "published":
+            duration = _sound_seconds(self.dataset, media_id) or duration
+        sampler = SAMPLERS[self.variant]
+        clips = [
+            sampler(narration, duration, generator, min_seconds=self.min_seconds)
+            for _ in range(count)
+        ]
+        return [self._window(media_id, clip) for clip in clips]
+
+    def _window(self, media_id: str, clip: SampledClip) -> ClipFeatures:
+        return self.dataset.window(
+            media_id,
+            clip.start_seconds,
+            clip.end_seconds,
+            clip.text,
+            audio_start_seconds=clip.audio_start_seconds,
+            audio_end_seconds=clip.audio_end_seconds,
+            training_tokens=PUBLISHED_TOKENS if self.variant == "published" else None,
+        )
+
+    @cached_property
+    def _rows(self) -> dict[str, np.ndarray]:
+        groups = self.dataset.manifest.groupby("media_id", sort=False)
+        return {str(media_id): rows for media_id, rows in groups.indices.items()}
+
+    @cached_property
+    def _durations(self) -> dict[str, float]:
+        media = self.dataset.media
+        return dict(zip(media["media_id"], media["duration_seconds"].astype(float), strict=True))
+
+
 def sample_clips(
     dataset: ClipDataset,
     media_id: str,
@@ -221,31 +288,7 @@ def sample_clips(
     Example:
         >>> sample_clips(dataset, "abc", 10, np.random.default_rng(0))[0].text
     """
-    if variant not in SAMPLERS:
-        raise ValueError(f"variant is {' or '.join(SAMPLERS)}, found {variant!r}")
-    durations = dataset.media.loc[dataset.media["media_id"] == media_id, "duration_seconds"]
-    if durations.empty:
-        raise KeyError(f"no media {media_id!r} in {dataset.folder}; see its media.parquet")
-    captions = dataset.manifest[dataset.manifest["media_id"] == media_id]
-    narration, duration = Narration.of(captions), float(durations.iloc[0])
-    if variant == "published":
-        duration = _sound_seconds(dataset, media_id) or duration
-    clips = [
-        SAMPLERS[variant](narration, duration, generator, min_seconds=min_seconds)
-        for _ in range(count)
-    ]
-    return [
-        dataset.window(
-            media_id,
-            clip.start_seconds,
-            clip.end_seconds,
-            clip.text,
-            audio_start_seconds=clip.audio_start_seconds,
-            audio_end_seconds=clip.audio_end_seconds,
-            training_tokens=PUBLISHED_TOKENS if variant == "published" else None,
-        )
-        for clip in clips
-    ]
+    return NarratedVideos(dataset, variant, min_seconds).sample(media_id, count, generator)
 
 
 def _sound_seconds(dataset: ClipDataset, media_id: str) -> float:

@@ -17,7 +17,7 @@ import mmlab
 from mmlab.bench.inputs import published_batch
 from mmlab.model import FusionModel, ModelConfig
 from mmlab.published.names import published_name, published_shape
-from mmlab.training import make_optimizer, train_step
+from mmlab.training import TrainConfig, make_optimizer, train_step
 from mmlab.types import Batch, Combination, parse_combination
 
 TEMPERATURE = 0.05
@@ -54,11 +54,12 @@ def mmlab_variant(config: ModelConfig, device: str, *, compiled: bool = False) -
     with torch.device(device):
         model = FusionModel(config).train()
     optimizer = make_optimizer(model, LEARNING_RATE)
+    settings = TrainConfig(temperature=TEMPERATURE)
     if compiled:
         model.compile()
 
     def step(batch: Batch) -> float:
-        return train_step(model, optimizer, dict(batch), TEMPERATURE)["total"]
+        return train_step(model, optimizer, batch, settings).terms["total"]
 
     def embed(batch: Batch) -> dict[Combination, Tensor]:
         return model.embed(batch, EMBEDDED).vectors

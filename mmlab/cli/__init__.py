@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 
 import tyro
 
-from mmlab.cli import bench, data, models
+from mmlab.cli import bench, data, models, training
 
 COMMANDS: tuple[Callable[..., None], ...] = (
     data.sample,
@@ -15,7 +16,6 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     data.convert,
     data.check,
     data.export,
-    models.train,
     models.evaluate,
     models.embed,
     models.search,
@@ -30,6 +30,8 @@ def main() -> None:
         app = tyro.extras.SubcommandApp()
         for one in COMMANDS:
             app.command(one)
+        recipe = training.recipe_asked_for(sys.argv)
+        app.command(name="train")(partial(training.train, config=recipe))
         measure = tyro.extras.SubcommandApp()
         measure.command(name="model")(bench.bench_model)
         measure.command(name="data")(bench.bench_data)

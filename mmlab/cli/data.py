@@ -8,7 +8,7 @@ from typing import Literal
 
 from tyro.conf import Positional
 
-from mmlab.cli.models import train
+from mmlab.cli.training import train
 from mmlab.training import TrainConfig
 
 
@@ -28,7 +28,7 @@ def sample(videos: int = 300, seed: int = 0, workers: int | None = None) -> None
     make_corpus(corpus, videos=videos, seed=seed, workers=workers)
     captions, dataset = corpus / "captions.csv", corpus / "dataset"
     ingest(corpus / "videos", captions=captions, out=dataset, workers=workers)
-    train(dataset, out=sample_run(), config=TrainConfig(seed=seed))
+    train(dataset, out=sample_run(), config=TrainConfig(seed=seed), resume=True)
 
 
 def ingest(

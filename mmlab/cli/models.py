@@ -3,45 +3,13 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 from typing import Annotated
 
 import tyro
-from tyro.conf import OmitArgPrefixes, Positional
+from tyro.conf import Positional
 
 from mmlab.retrieval import Retriever
-from mmlab.training import TrainConfig
-
-
-def train(
-    dataset: Positional[Path],
-    out: Path,
-    config: OmitArgPrefixes[TrainConfig] = TrainConfig(),  # noqa: B008 - it is frozen
-) -> None:
-    """Train a model on the split "train" of a dataset; an interrupted run continues.
-
-    Args:
-        dataset: what `mmlab ingest` made.
-        out: the run's folder: model, configuration, metrics.
-        config: how to train.
-    """
-    from mmlab.dataset import ClipDataset
-    from mmlab.runs import train_run
-
-    if (out / "model.safetensors").exists():
-        print(f"{out}: trained already; delete the folder to train anew")
-        return
-    started = time.perf_counter()
-
-    def report(epoch: int, terms: dict[str, float]) -> None:
-        seconds = time.perf_counter() - started
-        print(
-            f"epoch {epoch}/{config.epochs}  loss {terms['total']:.3f}  {seconds:.0f} s", flush=True
-        )
-
-    train_run(ClipDataset.open(dataset), out, config, on_epoch=report)
-    print(f"{out}: trained in {time.perf_counter() - started:.0f} s")
 
 
 def evaluate(

@@ -8,13 +8,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmlab.distributed import sum_over_ranks, world_size
+
 
 class FrameNorm(nn.BatchNorm2d):
     """Batch norm whose statistics come from real frames only.
 
     With the channels last in memory, torch's own on a CPU adds up all frames one by one in
     float32: over a hundred thousand of them it is off by 1e-4. `_Normalise` is not.
+
+    Processes that train together take the statistics of all their frames.
+
+    Attributes:
+        noting: whether the running statistics follow; off where a batch is seen a second time.
     """
+
+    noting = True
 
     def forward(self, sound: Tensor, keep: Tensor | None = None) -> Tensor:
         """(B, C, 1, F), (B, F) bool or None where every frame is real -> (B, C, 1, F).
@@ -28,12 +37,14 @@ class FrameNorm(nn.BatchNorm2d):
         flat = frames.flatten(0, 1).to(self.weight.dtype)  # bfloat16 would be too coarse
         places = None if keep is None else keep.flatten().nonzero()[:, 0]  # (R,)
         real = flat if places is None else flat.index_select(0, places)  # (R, C)
-        if len(real) < 2:  # no statistics
+        count = _count(real)
+        if count < 2:  # no statistics
             statistics = self.running_mean, self.running_var
             normal = F.batch_norm(sound, *statistics, self.weight, self.bias, eps=self.eps)
             return normal if keep is None else normal * keep[:, None, None]
-        normal, mean, variance = _Normalise.apply(real, self.weight, self.bias, self.eps)
-        self._note(mean, variance * len(real) / (len(real) - 1))
+        normal, mean, variance = _Normalise.apply(real, self.weight, self.bias, self.eps, count)
+        if self.noting:
+            self._note(mean, variance * count / (count - 1))
         if places is not None:
             normal = torch.zeros_like(flat).index_copy(0, places, normal)
         return normal.view_as(frames).transpose(1, 2)[:, :, None]
@@ -49,18 +60,26 @@ class FrameNorm(nn.BatchNorm2d):
         self.num_batches_tracked += 1
 
 
+def _count(rows: Tensor) -> float:
+    """Rows of all processes."""
+    if world_size() == 1:  # without a copy from the GPU
+        return float(len(rows))
+    return sum_over_ranks(rows.new_tensor(len(rows), dtype=torch.float64)).item()
+
+
 class _Normalise(torch.autograd.Function):
     """(R, C) to mean 0 and variance 1 in each channel, then scaled and moved."""
 
     @staticmethod
     def forward(
-        ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor, eps: float
+        ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor, eps: float, count: float
     ) -> tuple[Tensor, Tensor, Tensor]:
-        mean = rows.mean(dim=0)  # (C,)
-        variance = (rows - mean).square_().mean(dim=0)  # (C,)
+        mean = sum_over_ranks(rows.sum(dim=0)) / count  # (C,)
+        variance = sum_over_ranks((rows - mean).square_().sum(dim=0)) / count  # (C,)
         inverse = (variance + eps).rsqrt()
         scale = weight * inverse
         ctx.save_for_backward(rows, weight, mean, inverse)
+        ctx.count = count
         ctx.mark_non_differentiable(mean, variance)
         return torch.addcmul(bias - mean * scale, rows, scale), mean, variance
 
@@ -69,6 +88,8 @@ class _Normalise(torch.autograd.Function):
         rows, weight, mean, inverse = ctx.saved_tensors
         unit = (rows - mean).mul_(inverse)  # (R, C)
         of_bias, of_weight = gradient.sum(dim=0), (gradient * unit).sum(dim=0)  # (C,)
-        centred = gradient - of_bias / len(rows)
-        of_rows = centred.addcmul_(unit, of_weight / -len(rows)).mul_(weight * inverse)
-        return of_rows, of_weight, of_bias, None
+        # The statistics are everybody's, so each row's gradient holds a part of all rows' own.
+        all_bias, all_weight = sum_over_ranks(of_bias.clone()), sum_over_ranks(of_weight.clone())
+        centred = gradient - all_bias / ctx.count
+        of_rows = centred.addcmul_(unit, all_weight / -ctx.count).mul_(weight * inverse)
+        return of_rows, of_weight, of_bias, None, None

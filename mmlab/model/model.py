@@ -67,19 +67,27 @@ class FusionModel(nn.Module):
         self.projections = EmbeddingProjections(config)
 
     def forward(
-        self, batch: Batch, combinations: Sequence[str | Combination] | None = None
+        self,
+        batch: Batch,
+        combinations: Sequence[str | Combination] | None = None,
+        *,
+        check: bool = True,
     ) -> Embeddings:
         """Embed a batch in each asked-for combination (default: every one it has tokens for).
 
         Args:
             batch: padded tokens of each modality; never written to.
             combinations: such as ["text", "video+audio"]; only these are computed.
+            check: False where the combinations are in canonical form and the batch is known to
+                fit; training does so, it notices itself when the loss is not finite.
 
         Raises:
             ValueError: unknown modality or combination, one asked for twice, tokens that do not
                 fit the configuration, NaN, or an item without anything.
         """
-        return self.compute(batch, check_batch(batch, self.config, combinations))
+        if check or combinations is None:
+            return self.compute(batch, check_batch(batch, self.config, combinations))
+        return self.compute(batch, combinations)
 
     def compute(self, batch: Batch, chosen: Sequence[Combination]) -> Embeddings:
         """`forward` without its checks, for combinations in canonical form.

@@ -1,0 +1,5 @@
+"""`python -m mmlab`, as torchrun starts it."""
+
+from mmlab.cli import main
+
+main()

@@ -1,0 +1,80 @@
+"""Several processes that train one model together, as torchrun starts them.
+
+In a process that is alone everything here does nothing, so training needs no second way.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+PATIENCE = timedelta(hours=2)
+"""How long the others wait for one of them, which may be evaluating or writing."""
+
+
+@contextmanager
+def process_group(device: str = "cpu") -> Iterator[None]:
+    """Meet the other processes, if torchrun started this one, and take leave of them.
+
+    Args:
+        device: "cuda" talks by NCCL and takes the GPU of the local rank, "cpu" by gloo.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield
+        return
+    if device == "cuda":
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=PATIENCE)
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+def world_size() -> int:
+    """How many processes train together."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def rank() -> int:
+    """This process's number, from 0; number 0 writes the files."""
+    return dist.get_rank() if world_size() > 1 else 0
+
+
+def sum_over_ranks(values: Tensor) -> Tensor:
+    """The same tensor, now holding the sum over all processes; no gradient flows through."""
+    if world_size() > 1:
+        dist.all_reduce(values)
+    return values
+
+
+def gather(rows: Tensor) -> Tensor:
+    """(B, ...) of every process, stacked in the order of their ranks; no gradient flows through.
+
+    All processes have to bring the same shape.
+    """
+    if world_size() == 1:
+        return rows
+    sent = rows.to(torch.uint8) if rows.dtype == torch.bool else rows  # gloo knows no bool
+    received = [torch.empty_like(sent) for _ in range(world_size())]
+    dist.all_gather(received, sent.contiguous())
+    return torch.cat(received).to(rows.dtype)
+
+
+def any_rank(said: bool, device: torch.device | str = "cpu") -> bool:
+    """Whether any process says so."""
+    if world_size() == 1:
+        return said
+    return bool(sum_over_ranks(torch.tensor(float(said), device=device)).item())
+
+
+def wait_for_all() -> None:
+    """Go on when all processes are here."""
+    if world_size() > 1:
+        dist.barrier()
