@@ -18,19 +18,36 @@ PATIENCE = timedelta(hours=2)
 """How long the others wait for one of them, which may be evaluating or writing."""
 
 
+def choose_device(name: str = "auto") -> torch.device:
+    """The device of that name; "auto" is a GPU if there is one, else the CPU.
+
+    Raises:
+        ValueError: there is no such device here.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(f"device is auto, cpu, cuda or such, found {name!r}") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device is {name!r}, but there is no GPU here that torch can use")
+    return device
+
+
 @contextmanager
-def process_group(device: str = "cpu") -> Iterator[None]:
+def process_group(device: torch.device) -> Iterator[None]:
     """Meet the other processes, if torchrun started this one, and take leave of them.
 
     Args:
-        device: "cuda" talks by NCCL and takes the GPU of the local rank, "cpu" by gloo.
+        device: GPUs talk by NCCL, each process with that of its local rank, CPUs by gloo.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield
         return
-    if device == "cuda":
+    if device.type == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=PATIENCE)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     try:
         yield
     finally:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tyro.conf import OmitArgPrefixes, Positional
 
-from mmlab.distributed import process_group
+from mmlab.distributed import choose_device, process_group
 from mmlab.training import EpochRecord, Outcome, Plan, StepRecord, TrainConfig, Watcher
 
 RECIPES = {
@@ -73,7 +73,7 @@ def train(
     if outcome and outcome.finished:
         print(f"{out}: trained already; delete the folder to train anew")
         return
-    with process_group(config.device):
+    with process_group(choose_device(config.device)):
         clips = ClipDataset.open(dataset)
         train_run(
             clips,

@@ -56,6 +56,8 @@ class TrainConfig:
         patience_epochs: training stops after so many epochs without a better figure.
         checkpoint_every_steps: besides the end of every epoch.
         device: "auto" takes a GPU if there is one.
+        deterministic: a GPU gives the same bits every time, at some cost in speed; a CPU always
+            does.
         loaders: threads that read the next batches while the model learns; 0: none.
         seed: of the weights, the order, the crops and the dropout.
     """
@@ -87,6 +89,7 @@ class TrainConfig:
     patience_epochs: int | None = None
     checkpoint_every_steps: int | None = None
     device: str = "auto"
+    deterministic: bool = False
     loaders: int = 1
     seed: int = 0
 
@@ -175,12 +178,14 @@ class TrainConfig:
 
     @classmethod
     def from_json(cls, text: str) -> TrainConfig:
-        """Read what `to_json` wrote; a field that is missing has its default.
+        """Read what `to_json` wrote, or a run's run.json; a field that is missing has its default.
 
         Raises:
             ValueError: names what is unknown or cannot be.
         """
         found: Any = json.loads(text)
+        if isinstance(found, dict) and isinstance(found.get("train"), dict):
+            found = found["train"]  # a run's run.json
         known = [field.name for field in fields(cls)]
         unknown = sorted(set(found) - set(known)) if isinstance(found, dict) else [repr(found)]
         if unknown:

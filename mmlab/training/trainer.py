@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import signal
 import threading
 import time
@@ -16,7 +17,7 @@ from typing import Any
 import torch
 
 from mmlab.dataset import ClipDataset
-from mmlab.distributed import any_rank, rank, wait_for_all, world_size
+from mmlab.distributed import any_rank, choose_device, rank, wait_for_all, world_size
 from mmlab.evaluation.retrieval import retrieval_scores
 from mmlab.files import write_atomically
 from mmlab.memory import kept_memory
@@ -66,7 +67,7 @@ class Trainer:
             model: changed in place; moved to the configured device.
             clips: to train on.
             config: how.
-            run_folder: see README.md for what it holds.
+            run_folder: see docs/training.md for what it holds.
             validation: clips that retrieval is measured on in training.
             watcher: is told how it goes.
             resume: go on from a checkpoint, if the folder has one; else that is an error.
@@ -74,7 +75,10 @@ class Trainer:
         Raises:
             ValueError: clips and configuration do not fit each other or the model.
         """
-        self.device = _device(config.device)
+        self.device = choose_device(config.device)
+        if config.deterministic:
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # asked for by cuBLAS
+            torch.use_deterministic_algorithms(True)
         self.model, self.config, self.run_folder = model.to(self.device), config, Path(run_folder)
         self.watcher = (watcher if rank() == 0 else None) or Watcher()
         self.batches = make_batches(clips, config)
@@ -285,18 +289,6 @@ class Trainer:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ValueError(f"device is auto, cpu, cuda or such, found {name!r}") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device is 'cuda', but there is no GPU here that torch can use")
-    return device
 
 
 def _check_modalities(clips: ClipDataset, model: FusionModel) -> None:
