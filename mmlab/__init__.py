@@ -21,6 +21,7 @@ from mmlab.evaluation import (
     retrieval_scores,
     step_recall,
 )
+from mmlab.evaluation.localization import localize_videos
 from mmlab.evaluation.moments import attention_on_moment, mean_interval
 from mmlab.evaluation.neighbours import neighbour_agreement
 from mmlab.export import export_webdataset
@@ -57,6 +58,7 @@ __all__ = [
     "difference_interval",
     "export_webdataset",
     "ingest",
+    "localize_videos",
     "mean_interval",
     "neighbour_agreement",
     "open_run",
