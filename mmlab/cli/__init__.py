@@ -8,7 +8,16 @@ from functools import partial
 
 import tyro
 
-from mmlab.cli import bench, data, models, training
+from mmlab.cli import (
+    ablation,
+    bench,
+    data,
+    evaluation,
+    localization,
+    reproduce,
+    training,
+    verification,
+)
 
 COMMANDS: tuple[Callable[..., None], ...] = (
     data.sample,
@@ -16,11 +25,14 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     data.convert,
     data.check,
     data.export,
-    models.evaluate,
-    models.embed,
-    models.search,
-    models.localize,
-    models.verify,
+    evaluation.evaluate,
+    evaluation.embed,
+    evaluation.search,
+    localization.localize,
+    localization.evaluate_steps,
+    reproduce.reproduce,
+    ablation.ablate,
+    verification.verify,
 )
 
 

@@ -11,6 +11,7 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from mmlab.model.config import AudioEncoderConfig
 from mmlab.model.frame_norm import FrameNorm
@@ -95,15 +96,24 @@ class AudioEncoder(nn.Module):
             for first in [True] + [False] * (count - 1)
         )
 
-    def forward(self, frames: Tokens) -> Tokens:
-        """Encode a batch; a token is real if any of its frames is."""
+    def forward(self, frames: Tokens, *, recompute: bool = False) -> Tokens:
+        """Encode a batch; a token is real if any of its frames is.
+
+        With `recompute` the way back computes each block's activations again in place of keeping
+        them: less memory, more time.
+        """
         keep = None if not self.config.mask_padding or frames.mask.all() else frames.mask
-        sound = self.conv1(frames.values.transpose(1, 2)[:, :, None])  # (B, C, 1, F)
-        sound = F.relu(self.bn1(sound, keep))
-        for block in self.blocks:
-            sound, keep = block(sound, keep)
+        sound = frames.values.transpose(1, 2)[:, :, None]  # (B, C, 1, F)
+        for layer in (self._stem, *self.blocks):
+            if recompute:
+                sound, keep = checkpoint(layer, sound, keep, use_reentrant=False)
+            else:
+                sound, keep = layer(sound, keep)
         mask = any_of(frames.mask, self.span(frames.mask.shape[1]))
         return Tokens(sound.squeeze(2).transpose(1, 2), mask)  # (B, N, C), (B, N)
+
+    def _stem(self, sound: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        return F.relu(self.bn1(self.conv1(sound), keep)), keep
 
     def span(self, frames: int) -> int:
         """How many frames a token stands for; as published, they share padded sound equally."""

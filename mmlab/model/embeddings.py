@@ -1,4 +1,4 @@
-"""What comes out of a model: one vector per item and combination of modalities."""
+"""What comes out of a model, half-way and at last: one vector per item and combination."""
 
 from __future__ import annotations
 
@@ -9,7 +9,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmlab.types import Combination, Modality
+from mmlab.types import Combination, Modality, Tokens
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A batch half-way through a model: its tokens, those of sound encoded.
+
+    Attributes:
+        tokens: of each modality that is going to be fused.
+        whole: (B,) for each of them, how many tokens stand for real input only.
+        present: as of `Embeddings`.
+    """
+
+    tokens: dict[Modality, Tokens]
+    whole: dict[Modality, Tensor]
+    present: dict[Modality, Tensor]
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from mmlab.model.attention import Attention, TransformerBlock
 from mmlab.model.audio_encoder import AudioEncoder
 from mmlab.model.checks import check_batch
 from mmlab.model.config import SHARED, ModelConfig
-from mmlab.model.embeddings import Embeddings
+from mmlab.model.embeddings import Embeddings, Encoded
 from mmlab.model.fusion import FusionTransformer, Parts
 from mmlab.model.heads import EmbeddingProjections, TokenProjection
 from mmlab.model.packing import PackedTokens, pack, renumber
@@ -78,8 +78,8 @@ class FusionModel(nn.Module):
         Args:
             batch: padded tokens of each modality; never written to.
             combinations: such as ["text", "video+audio"]; only these are computed.
-            check: False where the combinations are in canonical form and the batch is known to
-                fit; training does so, it notices itself when the loss is not finite.
+            check: False where the batch is known to fit; training does so, it notices itself when
+                the loss is not finite.
 
         Raises:
             ValueError: unknown modality or combination, one asked for twice, tokens that do not
@@ -87,18 +87,41 @@ class FusionModel(nn.Module):
         """
         if check or combinations is None:
             return self.compute(batch, check_batch(batch, self.config, combinations))
-        return self.compute(batch, combinations)
+        return self.compute(
+            batch, [parse_combination(names, self.config.names) for names in combinations]
+        )
 
     def compute(self, batch: Batch, chosen: Sequence[Combination]) -> Embeddings:
         """`forward` without its checks, for combinations in canonical form.
 
         The published code embeds also an item without anything, as masking tokens only.
         """
+        return self.fuse(self.encode(batch, chosen), chosen)
+
+    def encode(
+        self, batch: Batch, chosen: Sequence[Combination], *, recompute: bool = False
+    ) -> Encoded:
+        """The first half of `compute`: what comes before the projection of single tokens.
+
+        Only here does an item depend on the others of its batch, by the norms of the sound
+        network in training.
+
+        Args:
+            batch: padded tokens of each modality.
+            chosen: combinations that are going to be fused.
+            recompute: keep fewer activations for the way back, see `AudioEncoder`.
+        """
         names = [name for name in self.config.names if any(name in one for one in chosen)]
-        tokens = {name: self._tokens(name, batch[name]) for name in names}
+        encoded = {name: self._encode(name, batch[name], recompute) for name in names}
         present = {name: batch[name].present for name in self.config.names if name in batch}
-        raw = self.projections(self._fuse(tokens, chosen), chosen, present)
-        return Embeddings(raw, present)
+        tokens = {name: tokens for name, (tokens, _) in encoded.items()}
+        return Encoded(tokens, {name: whole for name, (_, whole) in encoded.items()}, present)
+
+    def fuse(self, encoded: Encoded, chosen: Sequence[Combination]) -> Embeddings:
+        """The second half of `compute`; each item by itself."""
+        tokens = {name: self._project(name, encoded) for name in encoded.tokens}
+        raw = self.projections(self._fuse(tokens, chosen), chosen, encoded.present)
+        return Embeddings(raw, encoded.present)
 
     @torch.no_grad()
     def embed(
@@ -121,7 +144,8 @@ class FusionModel(nn.Module):
         check_batch(batch, self.config, [names])
         if not any(batch[name].mask.any() for name in names):
             raise ValueError(f"no item has any of {names}, so nothing looks at anything")
-        tokens = {name: self._tokens(name, batch[name]) for name in names}
+        encoded = self.encode(batch, [names])
+        tokens = {name: self._project(name, encoded) for name in names}
         transformer = self._transformer(names[0])
         rows, sequences = transformer.arrange(tokens, [names])
         weights = []
@@ -136,8 +160,8 @@ class FusionModel(nn.Module):
         position = [number for count in counts.values() for number in range(count)]
         return Attention(weights, modality, position, sequences[0].mask)
 
-    def _tokens(self, name: Modality, tokens: Tokens) -> PackedTokens:
-        """Encode, shorten, pack and project one modality's tokens."""
+    def _encode(self, name: Modality, tokens: Tokens, recompute: bool) -> tuple[Tokens, Tensor]:
+        """One modality's tokens as its encoder gives them, and how many of each item are whole."""
         modality = self.config.modalities[self.config.names.index(name)]
         values, mask = tokens.values, tokens.mask
         if not mask.shape[1]:  # no column: nobody has it
@@ -149,7 +173,14 @@ class FusionModel(nn.Module):
         if modality.encoder:
             encoder = self.encoders[name]
             assert isinstance(encoder, AudioEncoder)  # a ModuleDict forgets its type
-            tokens, whole = encoder(tokens), whole // encoder.span(mask.shape[1])
+            whole = whole // encoder.span(mask.shape[1])
+            tokens = encoder(tokens, recompute=recompute)
+        return tokens, whole
+
+    def _project(self, name: Modality, encoded: Encoded) -> PackedTokens:
+        """Shorten, pack and project one modality's tokens."""
+        modality = self.config.modalities[self.config.names.index(name)]
+        tokens, whole = encoded.tokens[name], encoded.whole[name]
         if modality.max_tokens:
             tokens = shorten(tokens, whole, modality.max_tokens, modality.shorten)
         packed = pack(tokens)

@@ -1,19 +1,15 @@
 """One step: embed, compare everything with everything, go back, move the weights.
 
-The loss needs all embeddings of a batch at once, but no clip's gradient needs another clip's
-activations. So there is one way for a batch in one piece, in chunks (gradient caching, Gao et al.
-2021) and over several processes: embeddings first, the loss and its gradient with respect to
-them, then back through each chunk by itself.
+The loss needs the embeddings of all clips of all processes, but only these: so embeddings first,
+then the loss and its gradient with respect to them, then back to the weights.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.amp import GradScaler
@@ -22,12 +18,10 @@ from mmlab.distributed import gather, rank, sum_over_ranks, world_size
 from mmlab.losses import combinatorial_loss, disjoint_pairs, pair_name
 from mmlab.model import FusionModel
 from mmlab.model.embeddings import Embeddings
-from mmlab.model.frame_norm import FrameNorm
 from mmlab.training.config import TrainConfig
 from mmlab.training.records import Metrics
-from mmlab.types import Batch, Combination, Tokens
-
-HALF = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+from mmlab.training.ways import make_way
+from mmlab.types import Batch, Combination
 
 
 @dataclass(frozen=True)
@@ -133,14 +127,8 @@ def compute_gradients(
     Returns:
         The loss as "total" and its terms; if it is not finite there is no gradient.
     """
-    wanted = compared_combinations(model, config)
-    chunks = list(_chunks(batch, config.chunk_clips))
-    whole = len(chunks) == 1
-    parts = []
-    for number, chunk in enumerate(chunks):
-        with torch.set_grad_enabled(whole), _noting_statistics(model, True):
-            parts.append(_embed(model, chunk, wanted, config, step, number))
-    joined = _joined(parts)
+    way = make_way(model, batch, compared_combinations(model, config), config, step)
+    joined = _joined(way.parts)
     loss = combinatorial_loss(
         joined,
         temperature=config.temperature,
@@ -152,16 +140,9 @@ def compute_gradients(
     if not loss.total.isfinite():
         return terms
     (scaler.scale(loss.total) if scaler else loss.total).backward()
-    gradients = _own_gradients(joined, parts)
-    for number, chunk in enumerate(chunks):
-        if whole:
-            part = parts[0]
-        else:
-            with _noting_statistics(model, False):
-                part = _embed(model, chunk, wanted, config, step, number)
-        _backward(part, gradients[number])
-    for parameter in model.parameters():
-        if world_size() > 1:
+    way.back(_own_gradients(joined, way.parts))
+    if world_size() > 1:
+        for parameter in model.parameters():
             if parameter.grad is None:  # another process may have one
                 parameter.grad = torch.zeros_like(parameter)
             sum_over_ranks(parameter.grad)
@@ -175,35 +156,6 @@ def _clip(model: FusionModel, longest: float | None) -> float:
     if longest is not None:
         nn.utils.clip_grads_with_norm_(model.parameters(), longest, norm)
     return norm.item()
-
-
-def _chunks(batch: Batch, size: int | None) -> Iterator[Batch]:
-    clips = len(next(iter(batch.values())).mask)
-    for start in range(0, clips, size or clips):
-        rows = slice(start, start + (size or clips))
-        yield {name: Tokens(one.values[rows], one.mask[rows]) for name, one in batch.items()}
-
-
-def _embed(
-    model: FusionModel,
-    chunk: Batch,
-    wanted: Sequence[Combination],
-    config: TrainConfig,
-    step: int,
-    number: int,
-) -> Embeddings:
-    """Embed a chunk with the dropout that belongs to it, the same every time."""
-    entropy = np.random.SeedSequence((config.seed, step, rank(), number))
-    torch.manual_seed(int(entropy.generate_state(1, np.uint32)[0]))
-    with _products(model, config):
-        return model(chunk, wanted, check=False)
-
-
-def _products(model: FusionModel, config: TrainConfig) -> AbstractContextManager[object]:
-    """Where products are computed in the configured precision."""
-    if config.precision == "float32":
-        return nullcontext()
-    return torch.autocast(next(model.parameters()).device.type, HALF[config.precision])
 
 
 def _joined(parts: Sequence[Embeddings]) -> Embeddings:
@@ -236,24 +188,3 @@ def _own_gradients(
     return [
         {names: pieces[number] for names, pieces in own.items()} for number in range(len(sizes))
     ]
-
-
-def _backward(part: Embeddings, gradients: dict[Combination, Tensor]) -> None:
-    vectors = [part.raw[names] for names in gradients]
-    torch.autograd.backward(
-        vectors,
-        [gradient.to(one.dtype) for gradient, one in zip(gradients.values(), vectors, strict=True)],
-    )
-
-
-@contextmanager
-def _noting_statistics(model: FusionModel, noting: bool) -> Iterator[None]:
-    """Whether the running statistics of batch norms follow: once a step, not twice."""
-    norms = [module for module in model.modules() if isinstance(module, FrameNorm)]
-    for norm in norms:
-        norm.noting = noting
-    try:
-        yield
-    finally:
-        for norm in norms:
-            norm.noting = True
