@@ -21,9 +21,17 @@ from mmlab.evaluation import (
     retrieval_scores,
     step_recall,
 )
-from mmlab.evaluation.localization import localize_videos
+from mmlab.evaluation.alignment import align_transcript
+from mmlab.evaluation.localization import (
+    LocalizationResult,
+    localization_recall,
+    localize_videos,
+)
 from mmlab.evaluation.moments import attention_on_moment, mean_interval
 from mmlab.evaluation.neighbours import neighbour_agreement
+from mmlab.evaluation.overlap import frame_accuracy, overlap_scores
+from mmlab.evaluation.spans import best_span, moment_recall
+from mmlab.evaluation.transcripts import align_videos
 from mmlab.export import export_webdataset
 from mmlab.ingest import ingest
 from mmlab.losses import combinatorial_loss, contrastive_loss
@@ -31,6 +39,7 @@ from mmlab.model import FusionModel, ModelConfig
 from mmlab.paths import data_folder
 from mmlab.readers.captions import read_captions
 from mmlab.readers.crosstask import read_crosstask
+from mmlab.readers.mining_youtube import read_mining_youtube
 from mmlab.retrieval import Retriever
 from mmlab.runs import open_run, sample_run, train_run
 from mmlab.training import TrainConfig, Trainer, Watcher, read_metrics, read_steps
@@ -41,12 +50,16 @@ __version__ = "0.1.0"
 __all__ = [
     "ClipDataset",
     "FusionModel",
+    "LocalizationResult",
     "ModelConfig",
     "Retriever",
     "TrainConfig",
     "Trainer",
     "Watcher",
+    "align_transcript",
+    "align_videos",
     "attention_on_moment",
+    "best_span",
     "bootstrap_interval",
     "chance_recall",
     "check",
@@ -57,17 +70,22 @@ __all__ = [
     "data_folder",
     "difference_interval",
     "export_webdataset",
+    "frame_accuracy",
     "ingest",
+    "localization_recall",
     "localize_videos",
     "mean_interval",
+    "moment_recall",
     "neighbour_agreement",
     "open_run",
     "ordered_assignment",
+    "overlap_scores",
     "parse_combination",
     "rank_of_match",
     "read_captions",
     "read_crosstask",
     "read_metrics",
+    "read_mining_youtube",
     "read_steps",
     "recall_at",
     "retrieval_scores",

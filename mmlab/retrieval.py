@@ -9,18 +9,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from mmlab.cutting import Get, cut
 from mmlab.dataset import ClipDataset
-from mmlab.evaluation.retrieval import (
-    CUTOFFS,
-    bootstrap_interval,
-    median_rank,
-    rank_of_match,
-    recall_at,
-    retrieval_scores,
-)
+from mmlab.evaluation.embedding import ClipEmbeddings, embed_present, embed_rows
+from mmlab.evaluation.items import ClipItems, Matches
+from mmlab.evaluation.long_clips import LongClips
+from mmlab.evaluation.matrix import Side, SideName, direction_row, directions, parse_side
+from mmlab.evaluation.ranking import rank_of_match
 from mmlab.features.video import SHORT_REST_SECONDS
 from mmlab.media_features import MediaFeatures
 from mmlab.model import FusionModel
@@ -30,39 +28,75 @@ from mmlab.types import (
     Modality,
     Tokens,
     all_combinations,
-    combination_name,
     pad_tokens,
-    parse_combination,
 )
-
-BATCH_CLIPS = 64
 
 
 class Retriever:
     """A model and the clips it answers with.
+
+    Args:
+        model: on any device; what comes back lies on the CPU.
+        dataset: the clips; of a modality that the model does not have, nothing is read.
+        long_clips: how clips longer than those of the training are read; default: whole.
 
     Example:
         >>> retriever = Retriever(model, dataset.select(split="test"))
         >>> retriever.search(text="slice the tomato", among="video+audio", top=5)
     """
 
-    def __init__(self, model: FusionModel, dataset: ClipDataset) -> None:
+    def __init__(
+        self, model: FusionModel, dataset: ClipDataset, long_clips: LongClips | None = None
+    ) -> None:
         if not len(dataset):
             raise ValueError(f"no clips to search in {dataset.folder}: the selection is empty")
-        self.model = model.eval()
-        self.dataset = dataset
-        self._embeddings: dict[Combination, Tensor] = {}
+        self.model, self.dataset, self.long_clips = model, dataset, long_clips
+        self.modalities = tuple(name for name in model.config.names if name in dataset.features)
+        if not self.modalities:
+            raise ValueError(
+                f"{dataset.folder} has {', '.join(dataset.features)}, the model takes "
+                f"{', '.join(model.config.names)}: they have no modality in common"
+            )
+        self._known, self._items = ClipEmbeddings({}, {}), ClipItems(dataset.manifest)
 
-    def embeddings(self, combination: str | Combination) -> Tensor:
-        """(clips, P) of unit length, one row per clip of the dataset; computed once."""
-        names = parse_combination(combination, self.model.config.names)
-        if not self._embeddings:
-            rows = range(len(self.dataset))
-            batches = [rows[start : start + BATCH_CLIPS] for start in rows[::BATCH_CLIPS]]
-            every = all_combinations(self.model.config.names)
-            parts = [self._embed(self.dataset.batch(batch), every) for batch in batches]
-            self._embeddings = {one: torch.cat([part[one] for part in parts]) for one in every}
-        return self._embeddings[names]
+    @property
+    def combinations(self) -> list[Combination]:
+        """Every combination of the modalities that both the model and the dataset have."""
+        return all_combinations(self.modalities)
+
+    def embeddings(self, combination: SideName) -> Tensor:
+        """(clips, P) of unit length, one row per clip of the dataset; computed once.
+
+        Args:
+            combination: such as "video+audio", or "video+audio late" for late fusion.
+
+        Raises:
+            ValueError: unknown modalities, or one that the dataset does not have; embeddings that
+                are NaN.
+        """
+        side = self._side(combination)
+        self._embed(self.combinations)
+        return self._vectors(side)
+
+    def _side(self, name: SideName) -> Side:
+        side = parse_side(name, self.model.config.names)
+        if absent := [one for one in side.names if one not in self.modalities]:
+            raise ValueError(
+                f"{self.dataset.folder} has no {' and no '.join(absent)}, so nothing of it is "
+                f"{side.name}; it has {', '.join(self.modalities)}"
+            )
+        return side
+
+    def _vectors(self, side: Side) -> Tensor:
+        return self._known.late(side.names) if side.late else self._known.joint[side.names]
+
+    def _embed(self, combinations: Sequence[Combination]) -> None:
+        """Embed the clips in those combinations that are not known yet."""
+        wanted = [one for one in dict.fromkeys(combinations) if one not in self._known.joint]
+        if wanted:
+            found = embed_rows(self.model, self.dataset, wanted, long_clips=self.long_clips)
+            joint, alone = self._known.joint | found.joint, self._known.alone | found.alone
+            self._known = ClipEmbeddings(joint, alone)
 
     def query(self, **parts: str | Path | None) -> Tensor:
         """Embed a question made of any modalities, fused in one pass.
@@ -78,36 +112,18 @@ class Retriever:
             ValueError: nothing was asked, no word is known, or a medium lacks that modality.
         """
         given = {name: part for name, part in parts.items() if part is not None}
-        names = parse_combination(given, self.model.config.names) if given else ()
+        names = self._side(tuple(given)).names if given else ()
         if not names:
             raise ValueError("an empty question: give text, a clip's picture or a clip's sound")
         batch = {}
         for name in names:
             tokens = self._tokens(name, given[name])
             batch[name] = pad_tokens([tokens], tokens.shape[1])
-        return self._embed(batch, [names])[names][0]
+        return self._fused(batch, names)[0]
 
-    def _embed(
-        self, batch: Batch, combinations: Sequence[Combination]
-    ) -> dict[Combination, Tensor]:
-        """(B, P) of unit length for each combination; zeros where an item has nothing of it."""
-        present = {name: tokens.present for name, tokens in batch.items()}
-        result = {
-            names: torch.zeros(
-                len(next(iter(present.values()))), self.model.config.projection_width
-            )
-            for names in combinations
-        }
-        some = torch.stack(list(present.values())).any(dim=0)  # the model refuses the others
-        if not some.any():
-            return result
-        kept = {
-            name: Tokens(tokens.values[some], tokens.mask[some]) for name, tokens in batch.items()
-        }
-        for names, vectors in self.model.embed(kept, combinations).vectors.items():
-            there = torch.stack([present[name] for name in names]).any(dim=0)
-            result[names][there] = vectors[there[some]]
-        return result
+    def _fused(self, batch: Batch, names: Combination) -> Tensor:
+        """(B, P) of unit length; zeros where an item has nothing of it."""
+        return F.normalize(embed_present(self.model, batch, [names])[names], dim=-1)
 
     def _tokens(self, modality: Modality, source: str | Path) -> Tensor:
         if modality == "text":
@@ -146,39 +162,62 @@ class Retriever:
         hits.insert(0, "rank", range(1, len(hits) + 1))
         return hits
 
-    def ranks(self, query: str | Combination, gallery: str | Combination) -> np.ndarray:
+    def ranks(
+        self, query: str | Combination | Side, gallery: str | Combination | Side
+    ) -> np.ndarray:
         """(n,) rank of each clip's own gallery embedding, asked with its query embedding.
 
-        Only the n clips that have something of both sides take part.
+        Only what has something of both sides takes part, as a query and as a candidate. A side
+        with text is one item for each caption, one without is one item for each clip: a clip with
+        several captions is looked for with each of them, and has found its captions with the best.
         """
-        queries, candidates = self.embeddings(query), self.embeddings(gallery)
-        both = _present(queries) & _present(candidates)
-        return rank_of_match(queries[both], candidates[both])
+        return self._rank(self._side(query), self._side(gallery))[1]
 
-    def evaluate(self) -> pd.DataFrame:
-        """Recall and median rank of every direction between disjoint combinations.
+    def _rank(self, query: Side, gallery: Side) -> tuple[Matches, np.ndarray]:
+        sides = (query, gallery)
+        self._embed([one for side in sides for one in side.needed])
+        queries, candidates = (self._vectors(side) for side in sides)
+        both = (_present(queries) & _present(candidates)).numpy()
+        found = self._items.matches(query.names, gallery.names, both)
+        vectors = queries[found.queries], candidates[found.candidates]
+        return found, rank_of_match(*vectors, found.targets)
+
+    def evaluate(self, *, late: bool = False, total: int | None = None) -> pd.DataFrame:
+        """Retrieval in every direction between disjoint combinations; see `matrix`."""
+        return self._table(directions(self.combinations, late=late), total)
+
+    def matrix(self, *, late: bool = False, total: int | None = None) -> pd.DataFrame:
+        """Retrieval in every direction between any two combinations, 7 x 7 for three modalities.
+
+        Args:
+            late: each direction with a fused side also with late fusion, as "video+audio late".
+            total: queries of the complete benchmark, the same for each direction; those that take
+                no part count as misses, as published. Default: those that take part.
 
         Returns:
-            One row per direction: query, gallery, clips (those that have both sides), R@1, R@5,
-            R@10, MedR, MeanR, and the ends of their 95 % bootstrap intervals as `R@1 low`,
-            `R@1 high`, …; recalls in percent.
-        """
-        every = all_combinations(self.model.config.names)
-        pairs = [(one, other) for one in every for other in every if not set(one) & set(other)]
-        return pd.DataFrame([self._direction(one, other) for one, other in pairs])
+            One row per direction: query; gallery; shared, whether they have modalities in common;
+            late; clips, the queries that take part; candidates; missing, the queries that do not;
+            repeated captions, of those that take part which also stand for another clip; the
+            measures of `retrieval_scores`, and the ends of their 95 % bootstrap intervals as
+            `R@1 low`, `R@1 high`, …. Where no clip has both sides the measures are NaN.
 
-    def _direction(self, query: Combination, gallery: Combination) -> dict[str, object]:
-        ranks = self.ranks(query, gallery)
-        row: dict[str, object] = {
-            "query": combination_name(query),
-            "gallery": combination_name(gallery),
-            "clips": len(ranks),
-            **retrieval_scores(ranks),
-        }
-        statistics = {f"R@{k}": recall_at(k) for k in CUTOFFS} | {"MedR": median_rank}
-        for name, statistic in statistics.items():
-            row[f"{name} low"], row[f"{name} high"] = bootstrap_interval(ranks, statistic)
-        return row
+        Raises:
+            ValueError: embeddings that are NaN; more queries than `total`.
+        """
+        return self._table(directions(self.combinations, shared=True, late=late), total)
+
+    def _table(self, pairs: Sequence[tuple[Side, Side]], total: int | None) -> pd.DataFrame:
+        self._embed([one for pair in pairs for side in pair for one in side.needed])
+        rows = []
+        for query, gallery in pairs:
+            matches, ranks = self._rank(query, gallery)
+            rows.append(direction_row(query, gallery, matches, ranks, self._items, total))
+        if not any(row["clips"] for row in rows):
+            raise ValueError(
+                f"{self.dataset.folder}: of the {', '.join(self.modalities)} that the model takes "
+                "none of these clips has two, so nothing can be looked for"
+            )
+        return pd.DataFrame(rows)
 
     def score_seconds(
         self,
@@ -199,10 +238,10 @@ class Retriever:
         Returns:
             (T, K) cosine similarities; second t is the window [t - radius, t + 1 + radius].
         """
-        names = parse_combination(among, self.model.config.names)
+        names = self._side(among).names
         duration, get = self._whole(media)
         batch = {name: self._windows(name, get, duration, radius_seconds) for name in names}
-        seconds = self._embed(batch, [names])[names]  # (T, P)
+        seconds = self._fused(batch, names)  # (T, P)
         texts = torch.stack([self.query(text=sentence) for sentence in sentences])  # (K, P)
         return (seconds @ texts.T).numpy()
 

@@ -17,6 +17,8 @@ TOUR = [
     "05_retrieval",
     "06_localisation",
     "07_your_own_videos",
+    "08_reproduce_the_paper",
+    "09_ablations",
 ]
 LONGEST_CELL_LINES = 20
 LONGEST_FUNCTION_LINES = 8

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-EPOCHS = 12
+EPOCHS = 16
 """With these the whole grid of the sample corpus takes less than an hour on two cores."""
 
 

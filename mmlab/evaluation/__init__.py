@@ -1,17 +1,13 @@
 """Measures: retrieval between combinations, and localisation of ordered steps."""
 
+from mmlab.evaluation.intervals import bootstrap_interval, difference_interval
 from mmlab.evaluation.localization import (
     chance_recall,
     ordered_assignment,
     step_recall,
 )
-from mmlab.evaluation.retrieval import (
-    bootstrap_interval,
-    difference_interval,
-    rank_of_match,
-    recall_at,
-    retrieval_scores,
-)
+from mmlab.evaluation.ranking import rank_of_match
+from mmlab.evaluation.retrieval import recall_at, retrieval_scores, score_intervals
 
 __all__ = [
     "bootstrap_interval",
@@ -21,5 +17,6 @@ __all__ = [
     "rank_of_match",
     "recall_at",
     "retrieval_scores",
+    "score_intervals",
     "step_recall",
 ]

@@ -1,67 +1,75 @@
-"""Retrieval: the rank of the matching item, recall at k, and how sure we are of it.
+"""The measures of retrieval, made of the ranks that `mmlab.evaluation.ranking` finds.
 
-Ranks count from 1; items that tie with the match share their mean rank, as published.
+They are those of the paper's code, with the figures that it leaves out beside them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
-import torch
-from torch import Tensor
 
-Statistic = Callable[[np.ndarray], np.ndarray]
+from mmlab.evaluation.intervals import Interval, Statistic, bootstrap_intervals
 
-CUTOFFS = (1, 5, 10)
+CUTOFFS = (1, 5, 10, 50)
 
-
-def rank_of_match(
-    queries: Tensor, gallery: Tensor, targets: Tensor | None = None, *, block: int = 1024
-) -> np.ndarray:
-    """Rank every query's match among the gallery by dot product.
-
-    Args:
-        queries: (Q, P).
-        gallery: (K, P).
-        targets: (Q,) row of each query's match in the gallery; default: the same row.
-        block: queries compared at a time, so that Q x K never lies in memory whole.
-
-    Returns:
-        (Q,) ranks from 1; k.5 where ties are averaged.
-
-    Raises:
-        ValueError: NaN or infinite embeddings, which have no rank.
-    """
-    if not (queries.isfinite().all() and gallery.isfinite().all()):
-        raise ValueError("embeddings hold NaN or infinite values, so their ranks are undefined")
-    targets = torch.arange(len(queries)) if targets is None else targets
-    ranks = []
-    for rows, wanted in zip(queries.split(block), targets.split(block), strict=True):
-        similarity = rows @ gallery.T  # (block, K)
-        match = similarity.gather(1, wanted[:, None])
-        better = (similarity > match).sum(1)
-        tied = (similarity == match).sum(1)  # the match itself is one of them
-        ranks.append(better + (tied + 1) / 2)
-    return torch.cat(ranks).numpy().astype(float) if ranks else np.empty(0)
+MEAN_OF = (1, 5, 10)
+"""The recalls whose geometric mean is a figure of its own."""
 
 
 def retrieval_scores(ranks: np.ndarray, *, total: int | None = None) -> dict[str, float]:
-    """Recall at 1, 5 and 10 in percent, median and mean rank, of (Q,) ranks.
+    """The measures of (Q,) ranks.
 
     Args:
         ranks: (Q,) from 1.
-        total: queries of the complete data set; those without a rank count as misses in the
-            recalls (not in the ranks), as published. Default: Q.
+        total: queries of the complete benchmark; those without a rank count as misses in the
+            recalls (not in MedR and MeanR), as published. Default: Q.
+
+    Returns:
+        R@1, R@5, R@10, R@50 and gmean (the geometric mean of the first three) in percent; MedR
+        and MeanR over the queries that have a rank, as published; and "MedR corrected" and "MeanR
+        corrected", for which each missing query ranks last, at `total`.
 
     Raises:
-        ValueError: no query at all.
+        ValueError: no query at all, more than `total`, or a rank that is NaN.
     """
+    missing = _missing(ranks, total)
+    share = len(ranks) / (len(ranks) + missing)
+    scores = {f"R@{k}": float(recall_at(k)(ranks) * share) for k in CUTOFFS}
+    complete = np.r_[ranks, np.full(missing, float(len(ranks) + missing))]
+    return scores | {
+        "gmean": float(geometric_mean(ranks) * share),
+        "MedR": float(np.median(ranks)),
+        "MeanR": float(ranks.mean()),
+        "MedR corrected": float(np.median(complete)),
+        "MeanR corrected": float(complete.mean()),
+    }
+
+
+def score_intervals(
+    ranks: np.ndarray, *, total: int | None = None, resamples: int = 2000, seed: int = 0
+) -> dict[str, Interval]:
+    """95 % bootstrap intervals of `retrieval_scores` (without the corrected ones), by name.
+
+    Recalls are drawn among all `total` queries, ranks among those that have one.
+    """
+    missing = _missing(ranks, total)
+    recalls: dict[str, Statistic] = {f"R@{k}": recall_at(k) for k in CUTOFFS}
+    recalls["gmean"] = geometric_mean
+    places: dict[str, Statistic] = {"MedR": median_rank, "MeanR": mean_rank}
+    if not missing:
+        return bootstrap_intervals(ranks, recalls | places, resamples=resamples, seed=seed)
+    complete = np.r_[ranks, np.full(missing, np.inf)]
+    found = bootstrap_intervals(complete, recalls, resamples=resamples, seed=seed)
+    return found | bootstrap_intervals(ranks, places, resamples=resamples, seed=seed)
+
+
+def _missing(ranks: np.ndarray, total: int | None) -> int:
     if not len(ranks):
         raise ValueError("no queries to score: the split is empty")
-    share = len(ranks) / (total or len(ranks))
-    scores = {f"R@{k}": float(recall_at(k)(ranks) * share) for k in CUTOFFS}
-    return scores | {"MedR": float(np.median(ranks)), "MeanR": float(ranks.mean())}
+    if np.isnan(ranks).any():
+        raise ValueError(f"{int(np.isnan(ranks).sum())} of {len(ranks)} ranks are NaN")
+    if total is not None and total < len(ranks):
+        raise ValueError(f"the benchmark has {total} queries in all, but {len(ranks)} have a rank")
+    return 0 if total is None else total - len(ranks)
 
 
 def recall_at(k: int) -> Statistic:
@@ -73,43 +81,17 @@ def recall_at(k: int) -> Statistic:
     return lambda ranks: 100 * (ranks <= limit).mean(axis=-1)
 
 
+def geometric_mean(ranks: np.ndarray) -> np.ndarray:
+    """The geometric mean of R@1, R@5 and R@10 along the last axis; 0 if one of them is."""
+    recalls = np.stack([recall_at(k)(ranks) for k in MEAN_OF])
+    return np.prod(recalls, axis=0) ** (1 / len(MEAN_OF))
+
+
 def median_rank(ranks: np.ndarray) -> np.ndarray:
     """The median along the last axis, for the bootstrap."""
     return np.median(ranks, axis=-1)
 
 
-def bootstrap_interval(
-    ranks: np.ndarray, statistic: Statistic, *, resamples: int = 2000, seed: int = 0
-) -> tuple[float, float]:
-    """95 % percentile interval of a statistic over queries drawn with replacement.
-
-    Args:
-        ranks: (Q,).
-        statistic: maps (..., Q) ranks to (...) values.
-        resamples: how many draws.
-        seed: of the draws.
-    """
-    rows = np.random.default_rng(seed).integers(len(ranks), size=(resamples, len(ranks)))
-    low, high = np.percentile(statistic(ranks[rows]), [2.5, 97.5])
-    return float(low), float(high)
-
-
-def difference_interval(
-    ranks: np.ndarray,
-    others: np.ndarray,
-    statistic: Statistic,
-    *,
-    resamples: int = 2000,
-    seed: int = 0,
-) -> tuple[float, float, float]:
-    """How much `statistic` is larger for `ranks` than for `others`, over the same queries.
-
-    Queries are drawn in pairs, so that what makes a query hard for both cancels out.
-
-    Returns:
-        The difference and the ends of its 95 % interval.
-    """
-    rows = np.random.default_rng(seed).integers(len(ranks), size=(resamples, len(ranks)))
-    drawn = statistic(ranks[rows]) - statistic(others[rows])
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return float(statistic(ranks) - statistic(others)), float(low), float(high)
+def mean_rank(ranks: np.ndarray) -> np.ndarray:
+    """The mean along the last axis, for the bootstrap."""
+    return ranks.mean(axis=-1)

@@ -1,0 +1,102 @@
+"""The commands that find steps, called as the command line calls them."""
+
+import json
+
+import pytest
+import torch
+
+import mmlab
+from mmlab.cli.localization import evaluate_steps, localize
+
+
+@pytest.fixture(scope="module")
+def run(media_folder, tmp_path_factory):
+    """An untrained model on two short videos of the split "test"."""
+    folder = tmp_path_factory.mktemp("run")
+    captions = folder / "captions.csv"
+    captions.write_text(
+        "video,start_seconds,end_seconds,text,split\n"
+        "red right.mp4,0,3,a red square,test\n"
+        "green left.mp4,0,2.5,green to the left,train\n"
+    )
+    dataset = mmlab.ingest(media_folder, captions, folder / "dataset", workers=1, progress=False)
+    torch.manual_seed(0)
+    widths = {name: info.width for name, info in dataset.features.items()}
+    config = mmlab.ModelConfig.sample(widths["video"], widths["text"], widths["audio"])
+    mmlab.FusionModel(config).save_pretrained(folder / "model")
+    (folder / "model" / "run.json").write_text(json.dumps({"dataset": "../dataset"}))
+    return folder / "model"
+
+
+@pytest.fixture
+def crosstask(tmp_path):
+    folder = tmp_path / "crosstask"
+    (folder / "annotations").mkdir(parents=True)
+    (folder / "tasks_primary.txt").write_text("5\nSquares\nurl\n2\na red square,moves on\n")
+    (folder / "videos.csv").write_text("5,red right,url\n5,green left,url\n")
+    (folder / "annotations" / "5_red right.csv").write_text("1,0,1\n2,2,3\n9,0,1\n")
+    (folder / "annotations" / "5_green left.csv").write_text("1,0,1\n")
+    return folder
+
+
+@pytest.fixture
+def mining_youtube(tmp_path):
+    folder = tmp_path / "mining"
+    folder.mkdir()
+    (folder / "weakYouTube_dict.txt").write_text("red_square\nbackground\n")
+    (folder / "red right.grammar").write_text("background red_square\n")
+    (folder / "red right.gt").write_text("background\n" * 4 + "red_square\n" * 8)
+    return folder
+
+
+def test_crosstask_as_json(run, crosstask, capsys):
+    evaluate_steps(run, crosstask, json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert (told["benchmark"], told["among"], told["steps"]["videos"]) == (
+        "crosstask", "video+audio", 1,
+    )  # fmt: skip
+    model, dataset = mmlab.open_run(run)
+    retriever = mmlab.Retriever(model, dataset.select(split="test"))
+    result = mmlab.evaluation.localization.localize_videos(
+        retriever, mmlab.read_crosstask(crosstask)
+    )
+    assert told["steps"]["recall"] == result.table().to_dict(orient="index")
+    listed = {name for name, _ in told["steps"]["skipped"]}
+    assert listed == {"green left", "5_red right.csv line 3"}
+
+
+def test_crosstask_as_tables(run, crosstask, capsys):
+    evaluate_steps(run, crosstask, split="all", among="video")
+    told = capsys.readouterr().out
+    for word in ("2 videos", "micro_task", "upper_bound", "mAP", "R@1 at IoU 0.7", "step 9 of 2"):
+        assert word in told
+
+
+def test_mining_youtube_is_recognised(run, mining_youtube, capsys):
+    evaluate_steps(run, mining_youtube, json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert told["benchmark"] == "mining-youtube"
+    assert "steps" not in told
+    assert 0 <= told["alignment"]["alignment"]["aligned"]["MoF"] <= 100
+    (mining_youtube / "red right.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nred_square\n")
+    evaluate_steps(run, mining_youtube)
+    told = capsys.readouterr().out
+    for word in ("IoD by segment without background", "evenly spread", "macro_video"):
+        assert word in told
+
+
+def test_a_folder_of_neither_is_named(run, tmp_path):
+    with pytest.raises(ValueError, match="neither tasks_primary.txt .* nor weakYouTube_dict.txt"):
+        evaluate_steps(run, tmp_path)
+
+
+def test_localize_prints_each_step_in_order(run, media_folder, tmp_path, capsys):
+    steps = tmp_path / "steps.txt"
+    steps.write_text("a red square\n\nmoves on\n")
+    localize(run, media_folder / "red right.mp4", steps)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.rsplit("  ", 1)[1] for line in lines] == ["a red square", "moves on"]
+    assert lines[0].split()[0] < lines[1].split()[0]
+    steps.write_text("\n")
+    with pytest.raises(ValueError, match="holds no step"):
+        localize(run, media_folder / "red right.mp4", steps)
