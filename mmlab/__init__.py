@@ -12,6 +12,7 @@ from mmlab.check import check
 from mmlab.convert import convert_dataset
 from mmlab.dataset import ClipDataset
 from mmlab.evaluation import (
+    LongClips,
     bootstrap_interval,
     chance_recall,
     difference_interval,
@@ -51,6 +52,7 @@ __all__ = [
     "ClipDataset",
     "FusionModel",
     "LocalizationResult",
+    "LongClips",
     "ModelConfig",
     "Retriever",
     "TrainConfig",

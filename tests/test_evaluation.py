@@ -1,7 +1,6 @@
-"""Measures against slow, obvious versions and the published code's numbers."""
+"""Measures of ranks and their intervals, against slow versions and the published numbers."""
 
 import json
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -10,54 +9,77 @@ import torch
 
 from mmlab.evaluation import (
     bootstrap_interval,
-    chance_recall,
     difference_interval,
-    ordered_assignment,
+    intervals,
     rank_of_match,
+    recall_at,
     retrieval_scores,
-    step_recall,
+    score_intervals,
 )
-from mmlab.evaluation.retrieval import median_rank, recall_at
-from mmlab.readers.localization import LocalizationVideo
+from mmlab.evaluation.retrieval import geometric_mean, mean_rank, median_rank
 
 REFERENCE = Path(__file__).parent / "data" / "reference_data_and_metrics.npz"
+PUBLISHED_NAMES = {"gmean": "geometric_mean_R1-R5-R10"}
 
 
-def slow_rank(similarity: np.ndarray, target: int) -> float:
-    positions = np.flatnonzero(np.sort(-similarity) == -similarity[target])
-    return positions.mean() + 1
-
-
-@pytest.mark.parametrize("block", [1, 7, 1000])
-def test_ranks_equal_sorting(block):
-    generator = torch.Generator().manual_seed(0)
-    queries = torch.randint(-2, 3, (23, 3), generator=generator).float()  # small ints: many ties
-    gallery = torch.randint(-2, 3, (40, 3), generator=generator).float()
-    targets = torch.randint(40, (23,), generator=generator)
-    found = rank_of_match(queries, gallery, targets, block=block)
-    similarity = (queries @ gallery.T).numpy()
-    expected = [slow_rank(row, target) for row, target in zip(similarity, targets, strict=True)]
-    np.testing.assert_array_equal(found, expected)
-
-
-def test_ranks_equal_the_published_metrics():
+def published_cases():
     with np.load(REFERENCE) as file:
         cases = [case for case in json.loads(str(file["meta"])) if "metrics" in case]
-        similarities = [file[f"{case['case']}/similarity"] for case in cases]
-    assert len(cases) >= 5
-    for case, values in zip(cases, similarities, strict=True):
-        similarity = torch.from_numpy(values)
-        ranks = rank_of_match(similarity, torch.eye(similarity.shape[1]))
-        scores = retrieval_scores(ranks, total=case["complete_dataset_size"])
-        for key, value in scores.items():
-            assert value == pytest.approx(case["metrics"][key.replace("R@", "R")]), case["case"]
+        return [(case, file[f"{case['case']}/similarity"]) for case in cases]
 
 
-def test_nan_embeddings_and_empty_splits_are_named():
-    with pytest.raises(ValueError, match="NaN"):
-        rank_of_match(torch.full((2, 3), torch.nan), torch.ones(2, 3))
-    with pytest.raises(ValueError, match="empty"):
-        retrieval_scores(np.empty(0))
+@pytest.mark.parametrize(("case", "values"), published_cases())
+def test_every_published_measure_of_every_case(case, values):
+    similarity = torch.from_numpy(values)
+    ranks = rank_of_match(similarity, torch.eye(similarity.shape[1]))
+    scores = retrieval_scores(ranks, total=case["complete_dataset_size"])
+    found = {PUBLISHED_NAMES.get(name, name.replace("R@", "R")): scores[name] for name in scores}
+    for name, value in case["metrics"].items():
+        assert found[name] == pytest.approx(value), name
+
+
+@pytest.mark.parametrize(("available", "complete"), [(968, 1000), (3339, 3350)])
+def test_missing_queries_are_misses_and_rank_last_where_corrected(available, complete):
+    ranks = np.random.default_rng(0).integers(1, available + 1, available).astype(float)
+    scores = retrieval_scores(ranks, total=complete)
+    with_missing = np.r_[ranks, np.full(complete - available, complete)]
+    for k in (1, 5, 10, 50):
+        assert scores[f"R@{k}"] == pytest.approx(100 * (ranks <= k).sum() / complete)
+    assert scores["MedR"] == np.median(ranks)
+    assert scores["MeanR"] == pytest.approx(ranks.mean())
+    assert scores["MedR corrected"] == np.median(with_missing)
+    assert scores["MeanR corrected"] == pytest.approx(with_missing.mean())
+    assert scores["MeanR corrected"] > scores["MeanR"]
+
+
+def test_without_missing_queries_nothing_is_corrected():
+    scores = retrieval_scores(np.array([1.0, 2.5, 7.0]))
+    assert scores["MedR corrected"] == scores["MedR"] == 2.5
+    assert scores["MeanR corrected"] == scores["MeanR"] == 3.5
+
+
+def test_the_geometric_mean_is_zero_with_one_of_its_recalls():
+    assert retrieval_scores(np.array([2.0, 3.0]))["gmean"] == 0
+    assert retrieval_scores(np.array([1.0, 1.0]))["gmean"] == pytest.approx(100)
+    several = geometric_mean(np.array([[1.0, 20.0], [2.0, 20.0]]))
+    assert several == pytest.approx([50, 0])
+
+
+@pytest.mark.parametrize(
+    ("ranks", "total", "message"),
+    [
+        ([], None, "the split is empty"),
+        ([], 10, "the split is empty"),
+        ([1.0, np.nan], None, "1 of 2 ranks are NaN"),
+        ([1.0, 2.0, 3.0], 2, "2 queries in all, but 3 have a rank"),
+        ([1.0], 0, "0 queries in all, but 1"),
+    ],
+)
+def test_ranks_that_have_no_score_are_named(ranks, total, message):
+    with pytest.raises(ValueError, match=message):
+        retrieval_scores(np.array(ranks), total=total)
+    with pytest.raises(ValueError, match=message):
+        score_intervals(np.array(ranks), total=total)
 
 
 def test_bootstrap_interval_covers_the_known_spread():
@@ -71,45 +93,33 @@ def test_bootstrap_interval_covers_the_known_spread():
 def test_paired_difference_ignores_what_both_share():
     shared = np.random.default_rng(0).integers(1, 20, 200).astype(float)
     better = np.maximum(shared - 1, 1)
-    difference, low, high = difference_interval(better, shared, lambda r: r.mean(-1))
+    difference, low, high = difference_interval(better, shared, mean_rank)
     assert low <= difference <= high < 0
     assert difference_interval(shared, shared, recall_at(5)) == (0.0, 0.0, 0.0)
+    with pytest.raises(ValueError, match="same queries, found 200 and 199"):
+        difference_interval(shared, shared[1:], recall_at(5))
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_assignment_equals_brute_force(seed):
-    generator = np.random.default_rng(seed)
-    seconds, steps = generator.integers(4, 9), generator.integers(1, 5)
-    scores = generator.normal(size=(seconds, steps))
-    best = max(
-        combinations(range(seconds), steps),
-        key=lambda rows: sum(scores[row, step] for step, row in enumerate(rows)),
-    )
-    np.testing.assert_array_equal(np.argmax(ordered_assignment(scores), axis=0), best)
+def test_drawing_in_blocks_changes_nothing(monkeypatch):
+    ranks = np.random.default_rng(3).integers(1, 40, 37).astype(float)
+    whole = score_intervals(ranks, total=41, resamples=100)
+    difference = difference_interval(ranks, ranks[::-1], mean_rank, resamples=100)
+    monkeypatch.setattr(intervals, "MOST_DRAWN", 3 * 41)
+    assert score_intervals(ranks, total=41, resamples=100) == whole
+    assert difference_interval(ranks, ranks[::-1], mean_rank, resamples=100) == difference
 
 
-def test_assignment_ignores_a_constant_and_places_every_step_once():
-    scores = np.random.default_rng(0).normal(size=(30, 6))
-    chosen = ordered_assignment(scores)
-    np.testing.assert_array_equal(chosen, ordered_assignment(scores + 7))
-    assert (chosen.sum(axis=0) == 1).all()
-    assert (np.diff(np.argmax(chosen, axis=0)) > 0).all()
-    with pytest.raises(ValueError, match="7 steps cannot be placed in 3 seconds"):
-        ordered_assignment(np.zeros((3, 7)))
+def test_intervals_hold_their_figures_and_those_of_a_single_measure():
+    ranks = np.random.default_rng(1).integers(1, 60, 200).astype(float)
+    scores, ends = retrieval_scores(ranks), score_intervals(ranks)
+    assert set(ends) == {"R@1", "R@5", "R@10", "R@50", "gmean", "MedR", "MeanR"}
+    for name, (low, high) in ends.items():
+        assert low <= scores[name] <= high
+    assert ends["R@5"] == bootstrap_interval(ranks, recall_at(5))
+    assert ends["MeanR"] == bootstrap_interval(ranks, mean_rank)
 
 
-def test_step_recall_counts_only_annotated_steps():
-    truth = LocalizationVideo("1", "v", ("a", "b", "c"), ((0, 1.2, 3.1), (2, 5.0, 6.0))).truth(8)
-    assert np.flatnonzero(truth[:, 0]).tolist() == [1, 2, 3]
-    assert not truth[:, 1].any()
-    chosen = np.zeros((8, 3), dtype=bool)
-    chosen[[3, 4, 7], [0, 1, 2]] = True
-    assert step_recall([chosen], [truth]) == 50.0
-    with pytest.raises(ValueError, match="no video has an annotated step"):
-        step_recall([chosen], [np.zeros((8, 3), dtype=bool)])
-
-
-def test_chance_is_between_nothing_and_the_oracle():
-    truth = [LocalizationVideo("1", "v", ("a", "b"), ((0, 2, 5), (1, 8, 12))).truth(20)]
-    assert step_recall([ordered_assignment(video.astype(float)) for video in truth], truth) == 100
-    assert 5 < chance_recall(truth) < 60
+def test_intervals_of_recall_count_the_missing_queries():
+    ends = score_intervals(np.ones(50), total=100)
+    assert ends["R@1"] == bootstrap_interval(np.r_[np.ones(50), np.full(50, 9.0)], recall_at(1))
+    assert ends["MedR"] == (1.0, 1.0)

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import tyro
 
 import mmlab
 from mmlab.about import FeatureInfo, StreamInfo
+from mmlab.cli import evaluation
 from mmlab.media_features import MediaFeatures
 from mmlab.readers.captions import usable_captions
 from mmlab.runs import model_config
@@ -143,6 +145,39 @@ def test_command_line_embeds_and_localizes(run, media_folder, tmp_path):
     assert done.returncode == 0, done.stderr
     found = [line.split("  ")[-1] for line in done.stdout.splitlines()]
     assert found == ["a red square", "moves on"]
+
+
+def asked(command, *arguments):
+    """A command as the shell would give it its arguments."""
+    tyro.cli(command, args=[str(argument) for argument in arguments])
+
+
+def test_command_line_evaluation_is_the_retrievers_own(run, retriever, tmp_path, capsys):
+    asked(evaluation.evaluate, run, "--all", "--late", "--json", "--out", tmp_path / "table.csv")
+    expected = retriever.matrix(late=True)
+    printed = pd.DataFrame(json.loads(capsys.readouterr().out))
+    written = pd.read_csv(tmp_path / "table.csv")
+    for found in (printed, written):
+        pd.testing.assert_frame_equal(found, expected, check_dtype=False, rtol=1e-6)
+
+
+def test_command_line_evaluation_prints_what_is_missing(run, capsys):
+    asked(evaluation.evaluate, run, "--total", "10")
+    heading, *lines = capsys.readouterr().out.splitlines()
+    assert heading.startswith("5 clips of the split test")
+    assert len(lines) == 12
+    heard = next(line for line in lines if line.startswith("text → audio "))
+    assert "R@50  40.0 [" in heard
+    assert heard.endswith("MedR corrected 10.0  (6 missing)")
+
+
+@pytest.mark.parametrize("strategy", ["at_once", "nearest", "max_pool", "clips"])
+def test_command_line_takes_every_way_of_reading_long_clips(run, strategy, tmp_path, capsys):
+    asked(evaluation.evaluate, run, "--strategy", strategy, "--lengths", "youcook2", "--json")
+    table = pd.DataFrame(json.loads(capsys.readouterr().out))
+    assert len(table) == 12
+    asked(evaluation.embed, run, "--out", tmp_path, "--strategy", strategy)
+    assert (tmp_path / "embeddings.safetensors").exists()
 
 
 def test_command_line_errors_are_one_sentence(run, tmp_path):

@@ -47,6 +47,7 @@ def main() -> None:
         measure = tyro.extras.SubcommandApp()
         measure.command(name="model")(bench.bench_model)
         measure.command(name="data")(bench.bench_data)
+        measure.command(name="evaluation")(evaluation.bench_evaluation)
         app.command(measure, name="bench", help="Measure speed and memory.")
         app.cli(prog="mmlab")
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from tyro.conf import Positional
@@ -43,6 +44,8 @@ def ablate(
     from mmlab.paths import data_folder
     from mmlab.training import TrainConfig
 
+    if report:
+        report.parent.mkdir(parents=True, exist_ok=True)  # not after an hour
     settings = GridSettings(
         replace(TrainConfig(), epochs=epochs),
         seeds=seeds,
@@ -58,3 +61,5 @@ def ablate(
     print("\n".join(["", *lines(found)]))
     if report:
         write_atomically(report, found.to_json().encode())
+    if count := len(found.failed):
+        sys.exit(f"mmlab: {count} runs failed; the same command tries them again")

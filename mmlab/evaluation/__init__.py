@@ -6,10 +6,12 @@ from mmlab.evaluation.localization import (
     ordered_assignment,
     step_recall,
 )
+from mmlab.evaluation.long_clips import LongClips
 from mmlab.evaluation.ranking import rank_of_match
 from mmlab.evaluation.retrieval import recall_at, retrieval_scores, score_intervals
 
 __all__ = [
+    "LongClips",
     "bootstrap_interval",
     "chance_recall",
     "difference_interval",
