@@ -1,9 +1,7 @@
 import pandas as pd
 import pytest
 
-from mmlab.losses import disjoint_pairs, pair_name
-from mmlab.types import MODALITIES
-from mmlab.views.charts import LossCurve, recall_chart
+from mmlab.views.charts import recall_chart
 from mmlab.views.theme import category_colours, colour_of, shape_number
 
 
@@ -24,55 +22,6 @@ def scores():
 
 def labels(picture):
     return [text.get_text() for axes in picture.figure.axes for text in axes.texts]
-
-
-def test_loss_curve_keeps_every_line_as_long_as_its_steps():
-    curve = LossCurve()
-    curve.update(1, {"total": 3.0, "text ~ video": 2.0})
-    curve.update(2, {"total": 2.0, "late": 1.0})
-    assert curve.steps == [1, 2]
-    assert {len(values) for values in curve.terms.values()} == {2}
-    assert curve.still().sentence.endswith("The total goes from 3.00 to 2.00.")
-    assert any(label.startswith("late") for label in labels(curve.still()))
-
-
-def test_loss_curve_redraws_where_it_was_shown():
-    curve, redrawn = LossCurve(), []
-    curve._handle = type("Handle", (), {"update": lambda self, view: redrawn.append(view)})()
-    curve.update(1, {"total": 3.0})
-    assert redrawn == [curve]
-
-
-def test_an_empty_loss_curve_says_so():
-    assert "nothing measured yet" in LossCurve().still().sentence
-    assert LossCurve().still().png()
-
-
-def test_labels_of_close_lines_do_not_overlap():
-    curve = LossCurve()
-    for step in (1, 2):
-        curve.update(step, {f"term {n}": 1.0 + n / 1000 for n in range(6)} | {"total": 9.0 / step})
-    heights = sorted(text.xy[1] for text in curve.still().figure.axes[0].texts)
-    assert min(b - a for a, b in zip(heights, heights[1:], strict=False)) > 0.05
-
-
-def test_every_term_has_a_look_of_its_own():
-    curve = LossCurve()
-    for step in (1, 2):
-        curve.update(step, {pair_name(pair): 9.0 / step for pair in disjoint_pairs(MODALITIES)})
-    lines = curve.still().figure.axes[0].get_lines()
-    looks = [(line.get_color(), line.get_gapcolor()) for line in lines[: len(curve.terms)]]
-    assert len(set(looks)) == 6
-    assert looks[0] == (colour_of("text"), colour_of("video"))
-
-
-def test_a_blind_guess_is_a_line_with_its_name():
-    curve = LossCurve(blind_guess=9.7)
-    curve.update(1, {"total": 9.9})
-    curve.update(2, {"total": 5.0})
-    assert "blind guess  9.70" in labels(curve.still())
-    assert "9.70" in curve.still().sentence
-    assert curve.still().figure.axes[0].get_ylim()[1] > 9.7
 
 
 def test_recall_chart_tells_numbers(scores):

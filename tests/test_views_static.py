@@ -66,10 +66,13 @@ def test_save_leaves_nothing_unfinished(picture, tmp_path):
 @pytest.mark.slow
 def test_nbconvert_leaves_a_described_picture_and_no_widget(tmp_path: Path):
     cells = [
-        "from mmlab.views import ClipPlayer, LossCurve",
+        "from mmlab.views import ClipPlayer, LiveTraining\n"
+        "from mmlab.training import EpochRecord, Outcome, Plan",
         "ClipPlayer('gone.mp4', 0, 2)",
-        "curve = LossCurve()\ncurve.show()\ncurve.update(1, {'total': 2.0})\n"
-        "curve.update(2, {'total': 1.0})",
+        "live = LiveTraining()\nlive",
+        "live.begin(Plan(2, 1))\nlive.epoch(EpochRecord(1, {'total': 2.0}))\n"
+        "live.epoch(EpochRecord(2, {'total': 1.0}))\n"
+        "live.end(Outcome(True, 2, 2, None, 0, '', 1.0, 8.0, 0.0))",
         "import plotly.graph_objects as go\ngo.Figure(go.Scatter(x=[1, 2], y=[1, 2]))",
     ]
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
@@ -79,6 +82,7 @@ def test_nbconvert_leaves_a_described_picture_and_no_widget(tmp_path: Path):
     page = BeautifulSoup((tmp_path / "book.html").read_text(), "html.parser")
     told = [image["alt"] for image in page.select("img")]
     assert told[0].endswith("gone.mp4: no such file; check the path")
-    assert told[1].endswith("The total goes from 2.00 to 1.00.")
+    assert "The total goes from 2.00 to 1.00." in told[1]
+    assert page.select(".jp-CodeCell")[2].select("img")  # where it was shown, not where it ended
     assert "widget-state" not in str(page)
-    assert page.select(".jp-CodeCell")[3].select(".plotly-graph-div")
+    assert page.select(".jp-CodeCell")[4].select(".plotly-graph-div")

@@ -186,12 +186,14 @@ class Trainer:
             return
         named = ", ".join(batch.clip_ids[:NAMED_CLIPS])
         more = len(batch.clip_ids) - NAMED_CLIPS
-        raise TrainingError(
+        message = (
             f"loss or gradient was not finite in {progress.broken_in_a_row} steps in a row, the "
             f"last is step {progress.step}; its clips are {named}"
             f"{f' and {more} more' if more > 0 else ''}. Look at their features with `mmlab "
-            "check`, or lower the learning rate and go on from the last checkpoint"
+            "check`, or lower the learning rate and train anew"
         )
+        self.watcher.say(message)
+        raise TrainingError(message)
 
     def _end_epoch(self, plan: Plan, progress: Progress) -> None:
         epoch = progress.step // plan.steps_per_epoch

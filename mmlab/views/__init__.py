@@ -1,11 +1,12 @@
 """The views: each works live in Jupyter and also stands still as a picture with a sentence.
 
 Read in this order: theme -> static -> posters -> player -> search -> space -> map -> lanes ->
-attention -> timeline -> explain -> charts -> plain.
+attention -> timeline -> explain -> charts -> training_curves -> training_picture -> training ->
+training_form -> plain.
 """
 
 from mmlab.views.attention import AttentionView, clip_attention, word_attention, word_links
-from mmlab.views.charts import LossCurve, loss_picture, recall_chart
+from mmlab.views.charts import recall_chart
 from mmlab.views.explain import circle_picture, fusion_picture, parts_table
 from mmlab.views.map import EmbeddingMap
 from mmlab.views.plain import bar_chart, film_picture, share_chart, spectrogram_picture
@@ -15,15 +16,19 @@ from mmlab.views.space import clip_points, nearest, project
 from mmlab.views.static import Picture, keep_exports_offline, under_nbconvert
 from mmlab.views.theme import colour_of, use_style
 from mmlab.views.timeline import StepTimeline
+from mmlab.views.training import LiveTraining
+from mmlab.views.training_form import TrainingForm
+from mmlab.views.training_picture import training_picture
 
 __all__ = [
     "AttentionView",
     "ClipPlayer",
     "EmbeddingMap",
-    "LossCurve",
+    "LiveTraining",
     "Picture",
     "SearchBox",
     "StepTimeline",
+    "TrainingForm",
     "bar_chart",
     "circle_picture",
     "clip_attention",
@@ -31,13 +36,13 @@ __all__ = [
     "colour_of",
     "film_picture",
     "fusion_picture",
-    "loss_picture",
     "nearest",
     "parts_table",
     "project",
     "recall_chart",
     "share_chart",
     "spectrogram_picture",
+    "training_picture",
     "under_nbconvert",
     "use_style",
     "word_attention",
