@@ -42,7 +42,7 @@ def train_run(
 
     Args:
         dataset: all splits.
-        run_folder: see README.md for what it holds.
+        run_folder: see docs/training.md for what it holds.
         config: how to train.
         model: by default a sample-sized one for the dataset's modalities.
         start: a run, or an authors' checkpoint file, whose weights training begins with; its

@@ -248,6 +248,20 @@ def test_a_model_in_training_stays_so(model, dataset):
         model.eval()
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU here")
+def test_a_model_on_a_gpu_gives_the_same_on_the_cpu(model, retriever):
+    on_gpu = FusionModel(model.config).cuda()
+    on_gpu.load_state_dict(model.state_dict())
+    other = mmlab.Retriever(on_gpu, retriever.dataset)
+    for names in retriever.combinations:
+        torch.testing.assert_close(
+            other.embeddings(names), retriever.embeddings(names), atol=1e-4, rtol=0
+        )
+    texts, videos = (retriever.embeddings(name) for name in ("text", "video"))
+    found = mmlab.rank_of_match(texts.cuda(), videos.cuda())
+    np.testing.assert_array_equal(found, mmlab.rank_of_match(texts, videos))
+
+
 def test_items_of_a_manifest_in_any_order():
     manifest = clip_table(CLIPS)
     order = np.random.default_rng(0).permutation(len(CLIPS))

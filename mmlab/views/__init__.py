@@ -5,12 +5,14 @@ attention -> timeline -> explain -> charts -> training_curves -> training_pictur
 training_form -> plain.
 """
 
+from mmlab.views.ablation_picture import ablation_picture, claims_picture
 from mmlab.views.attention import AttentionView, clip_attention, word_attention, word_links
 from mmlab.views.charts import recall_chart
 from mmlab.views.explain import circle_picture, fusion_picture, parts_table
 from mmlab.views.map import EmbeddingMap
 from mmlab.views.plain import bar_chart, film_picture, share_chart, spectrogram_picture
 from mmlab.views.player import ClipPlayer
+from mmlab.views.recall_matrix import recall_matrix
 from mmlab.views.search import SearchBox
 from mmlab.views.space import clip_points, nearest, project
 from mmlab.views.static import Picture, keep_exports_offline, under_nbconvert
@@ -29,8 +31,10 @@ __all__ = [
     "SearchBox",
     "StepTimeline",
     "TrainingForm",
+    "ablation_picture",
     "bar_chart",
     "circle_picture",
+    "claims_picture",
     "clip_attention",
     "clip_points",
     "colour_of",
@@ -40,6 +44,7 @@ __all__ = [
     "parts_table",
     "project",
     "recall_chart",
+    "recall_matrix",
     "share_chart",
     "spectrogram_picture",
     "training_picture",
