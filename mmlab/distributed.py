@@ -9,10 +9,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+T = TypeVar("T")
 
 PATIENCE = timedelta(hours=2)
 """How long the others wait for one of them, which may be evaluating or writing."""
@@ -82,6 +85,15 @@ def gather(rows: Tensor) -> Tensor:
     received = [torch.empty_like(sent) for _ in range(world_size())]
     dist.all_gather(received, sent.contiguous())
     return torch.cat(received).to(rows.dtype)
+
+
+def gather_objects(found: list[T]) -> list[T]:
+    """The lists of all processes, one after the other; plain values only, sent between us."""
+    if world_size() == 1:
+        return found
+    received: list[list[T]] = [[] for _ in range(world_size())]
+    dist.all_gather_object(received, found)
+    return [one for part in received for one in part]
 
 
 def any_rank(said: bool, device: torch.device | str = "cpu") -> bool:

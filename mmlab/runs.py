@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -19,7 +19,14 @@ from mmlab.model import FusionModel, ModelConfig
 from mmlab.paths import data_folder
 from mmlab.published.checkpoint import load_published
 from mmlab.readers.captions import NO_SPLIT
-from mmlab.training import Outcome, TrainConfig, Trainer, Watcher, environment
+from mmlab.training import (
+    Outcome,
+    TrainConfig,
+    Trainer,
+    Watcher,
+    dataset_hash,
+    environment,
+)
 from mmlab.types import Modality
 
 
@@ -59,6 +66,9 @@ def train_run(
     validation = None
     if config.evaluate_every_epochs:
         validation = clips_to_ask(dataset, config.evaluation_split)
+    noted = read_run(run_folder)
+    if resume and noted and model is None and start is None:
+        model = ModelConfig.from_json(json.dumps(noted["model"]))
     trainer = Trainer(
         _fresh_model(dataset, config, model, start),
         clips,
@@ -68,16 +78,22 @@ def train_run(
         watcher=watcher,
         resume=resume,
     )
+    going_on = trainer.checkpoints.exist()
     if rank() == 0:
+        if not going_on:
+            noted = {
+                "dataset": os.path.relpath(dataset.folder, run_folder),
+                "dataset_hash": dataset_hash(dataset.folder),
+                "start": str(start) if start else None,
+                "train": asdict(config),
+                "model": json.loads(trainer.model.config.to_json()),
+                "environment": environment(),
+                "resumed": [],
+            }
+        elif noted:
+            noted["resumed"].append(environment())  # perhaps on another machine
         run_folder.mkdir(parents=True, exist_ok=True)
-        origin = {
-            "dataset": os.path.relpath(dataset.folder, run_folder),
-            "dataset_hash": dataset_hash(dataset.folder),
-            "start": str(start) if start else None,
-            "train": asdict(config),
-            "environment": environment(),
-        }
-        write_atomically(run_folder / "run.json", json.dumps(origin, indent=2).encode())
+        write_atomically(run_folder / "run.json", json.dumps(noted, indent=2).encode())
     return trainer.fit()
 
 
@@ -88,20 +104,29 @@ def _fresh_model(
         torch.manual_seed(config.seed)
         return FusionModel(model or model_config(dataset.features))
     if model is not None:
-        raise ValueError("`start` brings its own model configuration; leave out `model`")
+        raise ValueError("the weights to start from bring their own model; leave out the other")
     if Path(start).is_dir():
         return FusionModel.from_pretrained(start)
     return load_published(Path(start))[0]
 
 
-def dataset_hash(folder: Path) -> str:
-    """Names the content of a dataset: what its features are, and every table's digest.
+def read_run(run_folder: Path) -> dict[str, Any] | None:
+    """What run.json says: dataset, dataset_hash, start, train, model, environment, resumed.
 
-    Feature files are named by what they hold, and the tables name them.
+    Returns:
+        None where there is no such file.
+
+    Raises:
+        ValueError: it is damaged.
     """
-    about = json.loads((folder / "dataset.json").read_text())
-    held = json.dumps({key: about[key] for key in ("features", "tables")}, sort_keys=True)
-    return hashlib.blake2b(held.encode(), digest_size=16).hexdigest()
+    path = Path(run_folder) / "run.json"
+    if not path.exists():
+        return None
+    try:
+        noted: dict[str, Any] = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}); restore it or train anew") from error
+    return noted
 
 
 def model_config(features: dict[Modality, FeatureInfo]) -> ModelConfig:
@@ -197,6 +222,8 @@ def open_run(run_folder: Path | None = None) -> tuple[FusionModel, ClipDataset]:
     if not (folder / "model.safetensors").exists():
         mend = "`make sample`" if run_folder is None else "`mmlab train DATASET --out RUN`"
         raise FileNotFoundError(f"{folder} holds no trained model; make one with {mend}")
-    origin = json.loads((folder / "run.json").read_text())
+    origin = read_run(folder)
+    if origin is None:
+        raise FileNotFoundError(f"{folder} has no run.json, which names its dataset; restore it")
     dataset = ClipDataset.open((folder / origin["dataset"]).resolve())
     return FusionModel.from_pretrained(folder), dataset

@@ -159,7 +159,7 @@ def corrected_clip(
     start, end = _inside(
         float(narration.starts[first]), float(narration.ends[last]), length, duration_seconds
     )
-    sound = _shifted(start, shift, length, duration_seconds)
+    sound = shifted_start(start, shift, length, duration_seconds)
     return SampledClip(start, end, sound, sound + length, text)
 
 
@@ -182,12 +182,12 @@ def _inside(start: float, end: float, length: float, duration: float) -> tuple[f
     return start, end
 
 
-def _shifted(start: float, shift: float, length: float, duration: float) -> float:
+def shifted_start(start: float, shift: float, length: float, duration: float) -> float:
     """Where the sound begins: shifted, the other way if it would leave the video, else not."""
     for begin in (start + shift, start - shift):
         if 0 <= begin <= duration - length:
             return begin
-    return min(start, duration - length)
+    return max(0.0, min(start, duration - length))
 
 
 SAMPLERS: dict[str, Callable[..., SampledClip]] = {

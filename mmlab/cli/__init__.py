@@ -8,6 +8,7 @@ from functools import partial
 
 import tyro
 
+from mmlab.bench.training import bench_training
 from mmlab.cli import (
     ablation,
     bench,
@@ -47,11 +48,12 @@ def main() -> None:
         measure = tyro.extras.SubcommandApp()
         measure.command(name="model")(bench.bench_model)
         measure.command(name="data")(bench.bench_data)
+        measure.command(name="training")(bench_training)
         measure.command(name="evaluation")(evaluation.bench_evaluation)
         app.command(measure, name="bench", help="Measure speed and memory.")
         app.cli(prog="mmlab")
     except KeyboardInterrupt:
-        sys.exit("mmlab: stopped; what was finished is kept, the same command continues")
+        sys.exit("mmlab: stopped; what was finished is kept, go on with the same command")
     except FileNotFoundError as error:
         missing = f"{error.filename}: there is no such file or folder; check the path"
         sys.exit(f"mmlab: {missing if error.filename else error}")

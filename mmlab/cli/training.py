@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import argparse
+import json
+import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from tyro.conf import OmitArgPrefixes, Positional
 
+from mmlab.dataset import ClipDataset
 from mmlab.distributed import choose_device, process_group
-from mmlab.training import EpochRecord, Outcome, Plan, StepRecord, TrainConfig, Watcher
+from mmlab.model import ModelConfig
+from mmlab.runs import read_model_config, read_outcome, read_run, train_run
+from mmlab.training import (
+    RECIPES,
+    EpochRecord,
+    Outcome,
+    Plan,
+    StepRecord,
+    TrainConfig,
+    Watcher,
+    dataset_hash,
+)
+from mmlab.training.identity import FREE, first_difference
 
-RECIPES = {
-    "sample": TrainConfig,
-    "paper": TrainConfig.paper,
-    "msrvtt": TrainConfig.finetune_msrvtt,
-    "youcook2": TrainConfig.finetune_youcook2,
-}
 SECONDS_BETWEEN_LINES = 30.0
+STOPPED = 130
+"""Exit status of a run that was stopped before its end, as shells have it after Ctrl-C."""
 
 
 def read_recipe(name: str) -> TrainConfig:
@@ -29,16 +42,26 @@ def read_recipe(name: str) -> TrainConfig:
     path = Path(name)
     if not path.exists():
         raise ValueError(f"--recipe is {', '.join(RECIPES)} or a JSON file, found {name!r}")
-    return TrainConfig.from_json(path.read_text())
+    try:
+        return TrainConfig.from_json(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def recipe_asked_for(arguments: list[str]) -> TrainConfig:
-    """The configuration whose fields are the defaults of `mmlab train`'s flags."""
-    for place, argument in enumerate(arguments):
-        if argument == "--recipe" and place + 1 < len(arguments):
-            return read_recipe(arguments[place + 1])
-        if argument.startswith("--recipe="):
-            return read_recipe(argument.removeprefix("--recipe="))
+    """The configuration whose fields are the defaults of `mmlab train`'s flags.
+
+    A run that goes on has its own.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--recipe")
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--out", type=Path)
+    found, _ = parser.parse_known_args(arguments)
+    if found.recipe:
+        return read_recipe(found.recipe)
+    if found.resume and found.out and (found.out / "run.json").exists():
+        return read_recipe(str(found.out / "run.json"))
     return TrainConfig()
 
 
@@ -46,8 +69,8 @@ def train(
     dataset: Positional[Path],
     out: Path,
     config: OmitArgPrefixes[TrainConfig] = TrainConfig(),  # noqa: B008 - it is frozen
-    recipe: str = "sample",
-    model: str = "sample",
+    recipe: str | None = None,
+    model: str | None = None,
     start: Path | None = None,
     resume: bool = False,
 ) -> None:
@@ -59,30 +82,53 @@ def train(
     Args:
         dataset: what `mmlab ingest` or `mmlab convert` made.
         out: the run's folder: model, configuration, metrics, checkpoints.
-        config: how to train; each field is a flag.
-        recipe: whose values the flags have if they are not given: sample, paper (pre-training),
-            msrvtt, youcook2 (fine-tuning), or a JSON file.
-        model: sample, paper, or the config.json of a model.
-        start: a run or an authors' checkpoint whose weights to begin with.
-        resume: go on where a run was stopped.
+        config: how to train.
+        recipe: whose values the flags have if they are not given: sample (the default), paper
+            (pre-training), msrvtt, youcook2 (fine-tuning), or a JSON file. A run that is resumed
+            has its own.
+        model: sample (the default), paper, or the config.json of a model.
+        start: a run or an authors' checkpoint whose weights and model to begin with.
+        resume: go on where a run was stopped, with its own configuration.
     """
-    from mmlab.dataset import ClipDataset
-    from mmlab.runs import read_model_config, read_outcome, train_run
-
-    outcome = read_outcome(out)
-    if outcome and outcome.finished:
-        print(f"{out}: trained already; delete the folder to train anew")
-        return
     with process_group(choose_device(config.device)):
         clips = ClipDataset.open(dataset)
-        train_run(
+        architecture = read_model_config(model, clips.features) if model else None
+        outcome = read_outcome(out)
+        if outcome and outcome.finished:
+            _check_finished(out, dataset, config, architecture)
+            print(f"{out}: trained already; delete the folder to train anew")
+            return
+        if resume and not (out / "run.json").exists():
+            print(f"{out}: there is nothing to go on from, training starts at the beginning")
+        outcome = train_run(
             clips,
             out,
             config,
-            model=None if start else read_model_config(model, clips.features),
+            model=architecture,
             start=start,
             watcher=Printer(out),
             resume=resume,
+        )
+    if not outcome.finished:
+        sys.exit(STOPPED)
+
+
+def _check_finished(
+    out: Path, dataset: Path, config: TrainConfig, model: ModelConfig | None
+) -> None:
+    """Refuse to take a finished run for one of another configuration."""
+    noted = read_run(out) or {}
+    train = {name: value for name, value in asdict(config).items() if name not in FREE}
+    asked = {"train": train, "dataset_hash": dataset_hash(dataset)}
+    if model:
+        asked["model"] = json.loads(model.to_json())
+    there = {name: noted.get(name) for name in asked}
+    there["train"] = {name: (noted.get("train") or {}).get(name) for name in train}
+    if different := first_difference(json.loads(json.dumps(asked)), there):
+        name, wanted, found = different
+        raise ValueError(
+            f"{out} holds a finished run of another configuration: {name} is {found!r} there and "
+            f"{wanted!r} here; choose another folder"
         )
 
 

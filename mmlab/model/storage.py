@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,10 +18,22 @@ def save_model(folder: Path, config: ModelConfig, state: Mapping[str, Tensor]) -
     """Write both files, each atomically."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: value.contiguous() for name, value in state.items()}
     write_atomically(folder / "config.json", config.to_json().encode())
     with replacing(folder / "model.safetensors") as unfinished:
-        save_file(weights, unfinished)  # tensor by tensor, not as bytes in memory
+        write_tensors(unfinished, state)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write a safetensors file, tensor by tensor, not as bytes in memory.
+
+    Raises:
+        OSError: for example a full disk.
+    """
+    try:
+        save_file({name: value.contiguous() for name, value in tensors.items()}, path)
+    except SafetensorError as error:
+        message = f"could not be written ({error}); is the disk full? free some space and go on"
+        raise OSError(errno.EIO, message, str(path)) from error
 
 
 def load_model(folder: Path) -> tuple[ModelConfig, dict[str, Tensor]]:

@@ -1,6 +1,7 @@
 """Training, in the order of reading: config, batches, step, checkpoints, log, trainer."""
 
-from mmlab.training.config import TrainConfig
+from mmlab.training.config import RECIPES, TrainConfig
+from mmlab.training.identity import dataset_hash
 from mmlab.training.log import environment, read_metrics, read_steps
 from mmlab.training.records import (
     EpochRecord,
@@ -14,6 +15,7 @@ from mmlab.training.step import make_optimizer, make_scaler, set_training, train
 from mmlab.training.trainer import Trainer
 
 __all__ = [
+    "RECIPES",
     "EpochRecord",
     "Outcome",
     "Plan",
@@ -22,6 +24,7 @@ __all__ = [
     "Trainer",
     "TrainingError",
     "Watcher",
+    "dataset_hash",
     "environment",
     "make_optimizer",
     "make_scaler",

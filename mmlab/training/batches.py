@@ -20,7 +20,7 @@ import torch
 
 from mmlab.dataset import ClipDataset, ClipFeatures
 from mmlab.distributed import rank, world_size
-from mmlab.sampling import NarratedVideos
+from mmlab.sampling import NarratedVideos, shifted_start
 from mmlab.training.config import TrainConfig
 from mmlab.types import Modality, Tokens
 
@@ -53,6 +53,13 @@ class LoadedBatch:
     clip_ids: list[str]
     tokens: Tensors
 
+    def not_finite(self) -> list[str]:
+        """The clips with a feature that is NaN or infinite."""
+        broken = torch.zeros(len(self.clip_ids), dtype=torch.bool)
+        for one in self.tokens.values():
+            broken |= ((~one.values.isfinite()).any(dim=2) & one.mask).any(dim=1)
+        return [self.clip_ids[row] for row in broken.nonzero()[:, 0]]
+
 
 def make_batches(clips: ClipDataset, config: TrainConfig) -> Batches:
     """The batches that a configuration asks for.
@@ -74,6 +81,7 @@ class CaptionBatches:
                 f"training needs at least {2 * world_size()} clips, {clips.folder} gives "
                 f"{len(clips)}"
             )
+        _check_shares("batch_clips", config.batch_clips)
         self.clips, self.config = clips, config
 
     @property
@@ -110,9 +118,7 @@ class CaptionBatches:
         if not shift:
             return None
         shift *= 1 if generator.random() < 0.5 else -1
-        last = self._durations[media_id] - (end - start)
-        places = (start + shift, start - shift)
-        return next((place for place in places if 0 <= place <= last), start)
+        return shifted_start(start, shift, end - start, self._durations[media_id])
 
     @cached_property
     def _durations(self) -> dict[str, float]:
@@ -130,6 +136,7 @@ class VideoBatches:
         )
         self.per_batch = config.batch_clips // config.clips_per_video
         found = len(self.videos.media_ids)
+        _check_shares("batch_clips / clips_per_video", self.per_batch)
         if found < world_size() or found * config.clips_per_video < 2 or not self.per_batch:
             raise ValueError(
                 f"a batch of {config.batch_clips} clips, {config.clips_per_video} of each video, "
@@ -198,7 +205,12 @@ def _generator(config: TrainConfig, epoch: int, item: int) -> np.random.Generato
     return np.random.default_rng((CLIP, config.seed, epoch, item))
 
 
+def _check_shares(name: str, count: int) -> None:
+    if count % world_size():
+        raise ValueError(f"{name} is {count}, which {world_size()} processes cannot share equally")
+
+
 def _own(rows: np.ndarray) -> np.ndarray:
-    """This process's part; all parts are alike, so what does not divide is left out."""
+    """This process's part; where there is less than a batch, what does not divide is left out."""
     size = len(rows) // world_size()
     return rows[rank() * size : (rank() + 1) * size]

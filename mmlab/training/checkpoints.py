@@ -1,30 +1,37 @@
 """Checkpoints: everything a run needs to go on as if it had never stopped.
 
 RUN/checkpoints/step-00001234/ holds model.safetensors, optimizer.safetensors and, written last,
-state.json with the digests of both. The folder gets its name in one step, when it is complete.
+state.json with the digests of all. The folder gets its name in one step, when it is complete.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
+import re
 import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.amp import GradScaler
 
+from mmlab.distributed import rank, wait_for_all
 from mmlab.files import UNFINISHED
 from mmlab.model import FusionModel
-from mmlab.model.storage import fit_state
+from mmlab.model.storage import fit_state, write_tensors
+from mmlab.training.identity import first_difference
 from mmlab.training.records import Metrics, StepRecord, Watcher
 
 KEPT = 2
+DAMAGE = (ValueError, OSError, RecursionError)
+"""What reading a damaged checkpoint may raise."""
+
 MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
 
 
@@ -35,7 +42,7 @@ class Progress:
     Attributes:
         step: steps made.
         epoch_terms: sums of the loss terms over the steps of the present epoch.
-        epoch_steps: how many of them were not skipped.
+        epoch_steps: how many of them had a finite loss.
         skipped_steps: since the beginning.
         broken_in_a_row: steps up to now whose loss or gradient was not finite.
         best: the best figure of the monitored measure, and the epoch that had it.
@@ -64,13 +71,13 @@ class Progress:
         self.waiting_seconds += record.waiting_seconds
         self.skipped_steps += record.skipped
         self.broken_in_a_row = self.broken_in_a_row + 1 if broken else 0
-        if not record.skipped:
+        if math.isfinite(record.terms["total"]):
             self.epoch_steps += 1
             for name, value in record.terms.items():
                 self.epoch_terms[name] = self.epoch_terms.get(name, 0.0) + value
 
     def mean_terms(self) -> Metrics:
-        """The means over the present epoch's steps; {} if all were skipped."""
+        """The means over the present epoch's steps with a finite loss; {} if there was none."""
         return {name: total / self.epoch_steps for name, total in self.epoch_terms.items()}
 
     def start_epoch(self) -> None:
@@ -83,7 +90,7 @@ class Checkpoints:
 
     Attributes:
         folder: where they lie.
-        identity: what must be the same for a run to go on: configurations and clips.
+        identity: what must be the same for a run to go on, see `run_identity`.
     """
 
     def __init__(self, run_folder: Path, identity: dict[str, Any]) -> None:
@@ -104,29 +111,67 @@ class Checkpoints:
         """
         complete = self.folder / f"step-{progress.step:08d}"
         unfinished = complete.with_name(complete.name + UNFINISHED)
-        for left in self.folder.glob(f"*{UNFINISHED}"):  # by a process that was killed
-            shutil.rmtree(left, ignore_errors=True)
+        self._remove_unfinished()
         unfinished.mkdir(parents=True)
-        save_file(_contiguous(model.state_dict()), unfinished / MODEL)
-        save_file(_contiguous(_optimizer_tensors(model, optimizer)), unfinished / OPTIMIZER)
-        state = {
-            "identity": self.identity,
-            "progress": asdict(progress),
-            "scaler": scaler.state_dict(),
-            "digests": {name: _digest(unfinished / name) for name in (MODEL, OPTIMIZER)},
-        }
-        (unfinished / STATE).write_text(json.dumps(state, indent=2))
-        for path in (*unfinished.iterdir(), unfinished):
-            _flush(path)
+        try:
+            self._write(unfinished, model, optimizer, scaler, progress)
+        except OSError:
+            self._remove_unfinished()
+            raise
         shutil.rmtree(complete, ignore_errors=True)  # of a run that went on from before it
         os.replace(unfinished, complete)
         _flush(self.folder)
         for old in self._folders()[:-KEPT]:
             shutil.rmtree(old, ignore_errors=True)
 
+    def _write(
+        self,
+        folder: Path,
+        model: FusionModel,
+        optimizer: torch.optim.Optimizer,
+        scaler: GradScaler,
+        progress: Progress,
+    ) -> None:
+        write_tensors(folder / MODEL, model.state_dict())
+        write_tensors(folder / OPTIMIZER, _optimizer_tensors(model, optimizer))
+        state = {
+            "identity": self.identity,
+            "progress": asdict(progress),
+            "scaler": scaler.state_dict(),
+            "digests": {name: _digest(folder / name) for name in (MODEL, OPTIMIZER)},
+        }
+        state["digest"] = _digest_of_state(state)
+        (folder / STATE).write_text(json.dumps(state, indent=2))
+        for path in (*folder.iterdir(), folder):
+            _flush(path)
+
+    def _remove_unfinished(self) -> None:
+        """What a process that was killed has left."""
+        for left in self.folder.glob(f"*{UNFINISHED}"):
+            shutil.rmtree(left, ignore_errors=True)
+
     def exist(self) -> bool:
         """Whether there is anything to go on from."""
         return bool(self._folders())
+
+    def check(self) -> None:
+        """See whether the newest checkpoint that can be read is of this run.
+
+        Raises:
+            ValueError: it is of another configuration or other clips; names the first difference.
+        """
+        for folder in reversed(self._folders()):
+            try:
+                found = _read_state(folder)["identity"]
+            except DAMAGE:
+                continue
+            if different := first_difference(self.identity, found):
+                name, wanted, there = different
+                raise ValueError(
+                    f"{folder} is of another configuration: {name} is {there!r} there and "
+                    f"{wanted!r} here; use the same one, or another run folder"
+                )
+            return
 
     def resume(
         self,
@@ -137,73 +182,63 @@ class Checkpoints:
     ) -> Progress:
         """Load the newest checkpoint that is whole; without any, start at the beginning.
 
+        Those that are damaged are set aside as damaged-*.
+
         Raises:
-            ValueError: of another configuration or other clips, or all are damaged.
+            ValueError: all are damaged.
         """
-        problems = []
+        problems: dict[Path, str] = {}
         for folder in reversed(self._folders()):
             try:
                 state = _read_state(folder)
-            except (ValueError, OSError) as error:
-                problems.append(f"checkpoint {folder.name} is damaged ({error})")
+                _check_tensors(folder, state)
+            except DAMAGE as error:
+                problems[folder] = f"checkpoint {folder.name} is damaged ({error})"
                 continue
-            self._check_identity(folder, state["identity"])
             device = next(model.parameters()).device
             fit_state(model, load_file(folder / MODEL), origin=str(folder / MODEL))
             tensors = load_file(folder / OPTIMIZER, device=str(device))
             _restore_optimizer(model, optimizer, tensors)
             scaler.load_state_dict(state["scaler"])
-            for problem in problems:
+            for problem in problems.values():
                 watcher.say(f"{problem}; taking {folder.name}")
+            self._set_aside(list(problems))
             return _progress(state["progress"])
         if problems:
             raise ValueError(
-                f"{self.folder}: {'; '.join(problems)}; nothing is left to go on from, delete the "
-                "folder to train anew"
+                f"{self.folder}: {'; '.join(problems.values())}; nothing is left to go on from, "
+                "delete the folder to train anew"
             )
         return Progress()
 
-    def _check_identity(self, folder: Path, found: dict[str, Any]) -> None:
-        different = _first_difference(self.identity, found)
-        if different:
-            name, wanted, there = different
-            raise ValueError(
-                f"{folder} is of another configuration: {name} is {there!r} there and {wanted!r} "
-                "here; use the same one, or another run folder"
-            )
+    def _set_aside(self, damaged: list[Path]) -> None:
+        """Rename them, so that they do not count among the last two."""
+        wait_for_all()  # who may be reading them
+        for folder in damaged if rank() == 0 else ():
+            aside = folder.with_name(f"damaged-{folder.name}")
+            shutil.rmtree(aside, ignore_errors=True)
+            os.replace(folder, aside)
+        wait_for_all()
 
     def _folders(self) -> list[Path]:
         if not self.folder.is_dir():
             return []
-        found = self.folder.glob("step-*")
-        return sorted(path for path in found if path.is_dir() and path.suffix != UNFINISHED)
-
-
-def _first_difference(one: Any, other: Any, name: str = "") -> tuple[str, Any, Any] | None:
-    """The first field in which two JSON values differ: its name and both values."""
-    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        one, other = dict(enumerate(one)), dict(enumerate(other))
-    if isinstance(one, dict) and isinstance(other, dict):
-        for key in [*one, *(key for key in other if key not in one)]:
-            inner = f"{name}.{key}" if name else str(key)
-            found = _first_difference(one.get(key), other.get(key), inner)
-            if found:
-                return found
-        return None
-    return None if one == other else (name, one, other)
+        found = [path for path in self.folder.iterdir() if re.fullmatch(r"step-\d{8,}", path.name)]
+        return sorted(found, key=lambda path: int(path.name.removeprefix("step-")))
 
 
 def _read_state(folder: Path) -> dict[str, Any]:
-    """What a checkpoint says, once its files are known to be as they were written."""
+    """What a checkpoint says, once it is known to be as it was written."""
     state = json.loads((folder / STATE).read_text())
-    if not isinstance(state, dict) or not {"identity", "progress", "scaler", "digests"} <= set(
-        state
-    ):
+    if not isinstance(state, dict) or state.pop("digest", None) != _digest_of_state(state):
         raise ValueError(f"{STATE} is not what was written")
-    for name in (MODEL, OPTIMIZER):
-        if _digest(folder / name) != state["digests"].get(name):
-            raise ValueError(f"{name} is not what was written")
     return state
+
+
+def _check_tensors(folder: Path, state: dict[str, Any]) -> None:
+    for name in (MODEL, OPTIMIZER):
+        if _digest(folder / name) != state["digests"][name]:
+            raise ValueError(f"{name} is not what was written")
 
 
 def _progress(found: dict[str, Any]) -> Progress:
@@ -230,8 +265,8 @@ def _restore_optimizer(
         optimizer.state[parameters[parameter]][key] = value
 
 
-def _contiguous(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value.contiguous() for name, value in tensors.items()}
+def _digest_of_state(state: dict[str, Any]) -> str:
+    return hashlib.blake2b(json.dumps(state, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def _digest(path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
@@ -105,14 +106,25 @@ class TrainConfig:
                 raise ValueError(f"{name} is a whole number from {smallest}, found {value!r}")
         for name in ("learning_rate", "decay_per_epoch", "temperature", "clip_gradient_norm"):
             value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
-                raise ValueError(f"{name} is above 0, found {value!r}")
+            if value is not None and not (_is_number(value) and 0 < value < math.inf):
+                raise ValueError(f"{name} is a number above 0, found {value!r}")
         for name in ("jitter_seconds", "audio_shift_seconds", "margin"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} is 0 or more, found {getattr(self, name)!r}")
+            value = getattr(self, name)
+            if not (_is_number(value) and 0 <= value < math.inf):
+                raise ValueError(f"{name} is a number from 0, found {value!r}")
         for name in ("warmup_share", "word_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} is 0 or more and below 1, found {getattr(self, name)!r}")
+            value = getattr(self, name)
+            if not (_is_number(value) and 0 <= value < 1):
+                raise ValueError(f"{name} is a number from 0 and below 1, found {value!r}")
+        for name in ("freeze_norm", "deterministic"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} is true or false, found {getattr(self, name)!r}")
+        weights = {} if self.loss_weights is None else self.loss_weights
+        if not isinstance(weights, dict) or not all(
+            isinstance(name, str) and _is_number(weight) and 0 <= weight < math.inf
+            for name, weight in weights.items()
+        ):
+            raise ValueError(f"loss_weights give pairs a number from 0, found {weights!r}")
         choices = {"schedule": Schedule, "precision": Precision, "loss": LossKind}
         for name, kind in (choices | {"clips": Clips, "monitor_measure": Measure}).items():
             if getattr(self, name) not in get_args(kind):
@@ -120,6 +132,11 @@ class TrainConfig:
                 raise ValueError(f"{name} is one of {known}; found {getattr(self, name)!r}")
         if self.patience_epochs and not self.evaluate_every_epochs:
             raise ValueError("patience_epochs needs evaluate_every_epochs: nothing is measured")
+        if self.patience_epochs and self.patience_epochs < (self.evaluate_every_epochs or 0):
+            raise ValueError(
+                f"patience_epochs {self.patience_epochs} is over before the next evaluation; it "
+                f"is at least evaluate_every_epochs, {self.evaluate_every_epochs}"
+            )
         if self.clips != "captions" and self.batch_clips % self.clips_per_video:
             raise ValueError(
                 f"batch_clips {self.batch_clips} is not a multiple of clips_per_video "
@@ -183,7 +200,10 @@ class TrainConfig:
         Raises:
             ValueError: names what is unknown or cannot be.
         """
-        found: Any = json.loads(text)
+        try:
+            found: Any = json.loads(text)
+        except ValueError as error:
+            raise ValueError(f"not a training configuration: no JSON ({error})") from error
         if isinstance(found, dict) and isinstance(found.get("train"), dict):
             found = found["train"]  # a run's run.json
         known = [field.name for field in fields(cls)]
@@ -193,10 +213,20 @@ class TrainConfig:
                 f"not a training configuration: unknown {', '.join(unknown)}; known are "
                 f"{', '.join(known)}"
             )
-        try:
-            return cls(**found)
-        except TypeError as error:
-            raise ValueError(f"not a training configuration: {error}") from error
+        return cls(**found)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+RECIPES: dict[str, Callable[[], TrainConfig]] = {
+    "sample": TrainConfig,
+    "paper": TrainConfig.paper,
+    "msrvtt": TrainConfig.finetune_msrvtt,
+    "youcook2": TrainConfig.finetune_youcook2,
+}
+"""Configurations by name."""
 
 
 def schedule_factor(config: TrainConfig, step: int, steps: int, steps_per_epoch: int) -> float:

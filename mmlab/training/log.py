@@ -1,8 +1,12 @@
-"""What a run leaves to read: steps.jsonl, metrics.jsonl (epochs) and TensorBoard's events."""
+"""What a run leaves to read: JSON lines of its steps and epochs, and TensorBoard's events.
+
+A figure that is not finite is null in a file, and NaN again when it is read.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 from collections.abc import Callable
@@ -17,7 +21,7 @@ import torch
 from mmlab.files import write_atomically
 from mmlab.training.records import EpochRecord, StepRecord
 
-STEPS, EPOCHS = "steps.jsonl", "metrics.jsonl"
+STEPS, EPOCHS, BROKEN = "steps.jsonl", "metrics.jsonl", "broken_steps.jsonl"
 PACKAGES = ("mmlab", "torch", "numpy", "safetensors")
 
 
@@ -32,6 +36,8 @@ class RunLog:
 
         _keep(run_folder / STEPS, lambda line: line["step"] <= steps)
         _keep(run_folder / EPOCHS, lambda line: line["epoch"] <= epochs)
+        _keep(run_folder / BROKEN, lambda line: line["step"] <= steps)
+        self._broken = run_folder / BROKEN
         self._steps = (run_folder / STEPS).open("a")
         self._epochs = (run_folder / EPOCHS).open("a")
         self._board = SummaryWriter(run_folder, purge_step=steps + 1 if steps else None)
@@ -49,6 +55,11 @@ class RunLog:
             "waiting_seconds": record.waiting_seconds,
         }
         self._show(figures)
+
+    def broken(self, step: int, clip_ids: list[str], not_finite: list[str]) -> None:
+        """Note the clips of a step whose loss or gradient was not finite, so that one can look."""
+        with self._broken.open("a") as file:
+            _append(file, {"step": step, "not_finite": not_finite, "clip_ids": clip_ids})
 
     def epoch(self, record: EpochRecord) -> None:
         """Note an epoch."""
@@ -106,14 +117,14 @@ def _version(package: str) -> str:
 
 
 def _append(file: IO[str], line: dict[str, Any]) -> None:
-    file.write(json.dumps(line) + "\n")
+    file.write(json.dumps(_plain(line), allow_nan=False) + "\n")
     file.flush()  # a process that is killed loses no step
 
 
 def _keep(path: Path, wanted: Callable[[dict[str, Any]], bool]) -> None:
     """Drop the lines that are not wanted, and one that was cut short."""
     kept = [line for line in _read(path) if wanted(line)] if path.exists() else []
-    write_atomically(path, "".join(json.dumps(line) + "\n" for line in kept).encode())
+    write_atomically(path, "".join(json.dumps(_plain(line)) + "\n" for line in kept).encode())
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
@@ -121,4 +132,26 @@ def _read(path: Path) -> list[dict[str, Any]]:
         raise FileNotFoundError(f"no {path.name} in {path.parent}; is it a run of `mmlab train`?")
     text = path.read_text()
     whole = text[: text.rfind("\n") + 1]  # a process that was killed may have left half a line
-    return [json.loads(line) for line in whole.splitlines()]
+    found = []
+    for number, line in enumerate(whole.splitlines(), start=1):
+        try:
+            found.append(_figures(json.loads(line)))
+        except ValueError as error:
+            raise ValueError(
+                f"{path} line {number} is damaged ({error}); delete the line or restore the file"
+            ) from error
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """The same with null for what JSON has no number for."""
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _figures(value: Any) -> Any:
+    """What `_plain` was made of, as far as one can tell."""
+    if isinstance(value, dict):
+        return {name: _figures(inner) for name, inner in value.items()}
+    return math.nan if value is None else value

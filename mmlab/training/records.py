@@ -126,3 +126,6 @@ class Watcher:
 
     def end(self, outcome: Outcome) -> None:
         """Training has ended and everything is written."""
+
+    def fail(self, error: BaseException) -> None:
+        """Training was broken off by an error, which is raised next."""

@@ -23,6 +23,9 @@ from mmlab.training.records import Metrics
 from mmlab.training.ways import make_way
 from mmlab.types import Batch, Combination
 
+SMALLEST_SCALE = 1.0
+"""A gradient that is not finite at this scale of the loss is not just too large for float16."""
+
 
 @dataclass(frozen=True)
 class StepResult:
@@ -99,17 +102,20 @@ def train_step(
     optimizer.zero_grad()
     loss = compute_gradients(model, batch, config, step=step, scaler=scaler)
     terms, norm = {name: term.item() for name, term in loss.items()}, math.nan
+    scale = scaler.get_scale()
     finite = math.isfinite(terms["total"])
     if finite:
         scaler.unscale_(optimizer)
         norm = _clip(model, config.clip_gradient_norm)
-    if finite and (math.isfinite(norm) or scaler.is_enabled()):
-        scaler.step(optimizer)  # which itself leaves out gradients that are too large to hold
-        scaler.update()
-        return StepResult(terms, norm, skipped=not math.isfinite(norm))
+        if math.isfinite(norm) or scaler.is_enabled():
+            scaler.step(optimizer)  # which itself leaves out gradients that float16 cannot hold
+            scaler.update()
+    if math.isfinite(norm):
+        return StepResult(terms, norm)
     for buffer, before in zip(model.buffers(), statistics, strict=True):
         buffer.copy_(before)
-    return StepResult(terms, norm, skipped=True, broken=True)
+    just_too_large = finite and scaler.is_enabled() and scale > SMALLEST_SCALE
+    return StepResult(terms, norm, skipped=True, broken=not just_too_large)
 
 
 def compute_gradients(

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
-
-import torch
 
 from mmlab.dataset import ClipDataset
-from mmlab.distributed import any_rank, choose_device, rank, wait_for_all, world_size
+from mmlab.distributed import (
+    any_rank,
+    choose_device,
+    gather_objects,
+    rank,
+    wait_for_all,
+    world_size,
+)
 from mmlab.evaluation.retrieval import retrieval_scores
-from mmlab.files import write_atomically
+from mmlab.files import UNFINISHED, write_atomically
 from mmlab.memory import kept_memory
 from mmlab.model import FusionModel
 from mmlab.retrieval import Retriever
 from mmlab.training.batches import LoadedBatch, make_batches, read_ahead
 from mmlab.training.checkpoints import Checkpoints, Progress
 from mmlab.training.config import TrainConfig, schedule_factor
-from mmlab.training.log import RunLog
+from mmlab.training.guards import (
+    alone_in,
+    asked_to_stop,
+    check_modalities,
+    check_weights,
+    monitored_direction,
+    same_bits,
+)
+from mmlab.training.identity import run_identity
+from mmlab.training.log import BROKEN, RunLog
 from mmlab.training.records import (
     EpochRecord,
     Metrics,
@@ -37,7 +45,6 @@ from mmlab.training.records import (
     Watcher,
 )
 from mmlab.training.step import make_optimizer, make_scaler, set_training, train_step
-from mmlab.types import parse_combination
 
 MOST_BROKEN_IN_A_ROW = 10
 NAMED_CLIPS = 20
@@ -76,45 +83,48 @@ class Trainer:
             ValueError: clips and configuration do not fit each other or the model.
         """
         self.device = choose_device(config.device)
-        if config.deterministic:
-            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # asked for by cuBLAS
-            torch.use_deterministic_algorithms(True)
         self.model, self.config, self.run_folder = model.to(self.device), config, Path(run_folder)
         self.watcher = (watcher if rank() == 0 else None) or Watcher()
         self.batches = make_batches(clips, config)
         self.validation = validation
-        self.monitored = tuple(
-            parse_combination(side, model.config.names)
-            for side in (config.monitor_query, config.monitor_gallery)
-            if config.evaluate_every_epochs
-        )
-        if self.monitored and not validation:
-            raise ValueError("evaluate_every_epochs needs clips to measure on: give `validation`")
-        _check_modalities(clips, model)
+        self.monitored = monitored_direction(model, config, validation)
+        check_modalities(clips, model)
+        check_weights(model, config)
         self.optimizer = make_optimizer(self.model, config.learning_rate)
         self.scaler = make_scaler(config, self.device)
-        self.checkpoints = Checkpoints(self.run_folder, _identity(model, clips, config))
+        self.checkpoints = Checkpoints(self.run_folder, run_identity(model, clips, config))
         if self.checkpoints.exist() and not resume:
             raise ValueError(
-                f"{self.run_folder} holds an unfinished run; --resume (resume=True) goes on with "
-                "it, or choose another folder"
+                f"{self.run_folder} holds a run already; --resume (resume=True) goes on with it, "
+                "or choose another folder"
             )
-        self._asked_to_stop = False
+        self.checkpoints.check()
 
     def fit(self) -> Outcome:
         """Train until all epochs are done, patience runs out, or somebody stops it.
 
         Raises:
             TrainingError: ten steps in a row had a loss or gradient that is not finite.
-            ValueError: the folder's checkpoints are of another configuration, or all damaged.
+            ValueError: the folder's checkpoints are all damaged, or another process trains there.
+            OSError: for example a full disk; the last checkpoint is kept.
         """
         self.run_folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with alone_in(self.run_folder), same_bits(self.config.deterministic):
+                return self._fit()
+        except BaseException as error:
+            self.watcher.fail(error)
+            raise
+
+    def _fit(self) -> Outcome:
+        for left in self.run_folder.glob(f"*{UNFINISHED}") if rank() == 0 else ():
+            left.unlink()  # by a process that was killed
         progress = self.checkpoints.resume(self.model, self.optimizer, self.scaler, self.watcher)
         plan = Plan(self.config.epochs, self.batches.per_epoch, progress.step)
         self.watcher.begin(plan)
         with ExitStack() as stack:
             stack.enter_context(kept_memory())
-            stack.enter_context(self._stoppable())
+            self._asked = stack.enter_context(asked_to_stop())
             self._log: RunLog | None = None
             if rank() == 0:
                 epochs = progress.step // plan.steps_per_epoch
@@ -135,7 +145,7 @@ class Trainer:
                 self._step(plan, progress, batch, waiting_seconds)
                 if progress.step % plan.steps_per_epoch == 0:
                     self._end_epoch(plan, progress)
-                stop = any_rank(self._asked_to_stop or self.watcher.stop, self.device)
+                stop = any_rank(self._asked.is_set() or self.watcher.stop, self.device)
                 if stop or self._checkpoint_is_due(plan, progress):
                     self._checkpoint(progress)
                 if stop:
@@ -179,21 +189,21 @@ class Trainer:
             self._report_broken(progress, batch)
 
     def _report_broken(self, progress: Progress, batch: LoadedBatch) -> None:
+        clip_ids, not_finite = gather_objects(batch.clip_ids), gather_objects(batch.not_finite())
+        if self._log:
+            self._log.broken(progress.step, clip_ids, not_finite)
+        guilty = f"; not finite are the features of {_named(not_finite)}" if not_finite else ""
         if progress.broken_in_a_row < MOST_BROKEN_IN_A_ROW:
             self.watcher.say(
-                f"step {progress.step}: loss or gradient is not finite, the step is skipped"
+                f"step {progress.step}: loss or gradient is not finite, the step is skipped{guilty}"
             )
             return
-        named = ", ".join(batch.clip_ids[:NAMED_CLIPS])
-        more = len(batch.clip_ids) - NAMED_CLIPS
-        message = (
+        raise TrainingError(
             f"loss or gradient was not finite in {progress.broken_in_a_row} steps in a row, the "
-            f"last is step {progress.step}; its clips are {named}"
-            f"{f' and {more} more' if more > 0 else ''}. Look at their features with `mmlab "
-            "check`, or lower the learning rate and train anew"
+            f"last is step {progress.step}; its clips are {_named(clip_ids)}{guilty} (all of them "
+            f"in {self.run_folder / BROKEN}). Look at their features with `mmlab check`, or lower "
+            "the learning rate and train anew"
         )
-        self.watcher.say(message)
-        raise TrainingError(message)
 
     def _end_epoch(self, plan: Plan, progress: Progress) -> None:
         epoch = progress.step // plan.steps_per_epoch
@@ -222,10 +232,15 @@ class Trainer:
     def _evaluate(self) -> Metrics:
         """Retrieval on the validation clips; every process measures the same."""
         assert self.validation is not None
+        assert self.monitored is not None
         query, gallery = self.monitored
-        scores = retrieval_scores(Retriever(self.model, self.validation).ranks(query, gallery))
-        set_training(self.model, self.config)
-        return scores
+        try:
+            return retrieval_scores(Retriever(self.model, self.validation).ranks(query, gallery))
+        except ValueError as error:  # hours of training are worth more than one measurement
+            self.watcher.say(f"retrieval could not be measured on the validation clips: {error}")
+            return {}
+        finally:
+            set_training(self.model, self.config)
 
     def _keep_best(self, epoch: int, evaluation: Metrics) -> None:
         if rank() == 0:
@@ -251,7 +266,7 @@ class Trainer:
             finished=stopped != "asked",
             steps=progress.step,
             epochs=progress.step // plan.steps_per_epoch,
-            best_epoch=progress.best[1] if progress.best else None,
+            best_epoch=self._best_epoch(progress),
             skipped_steps=progress.skipped_steps,
             stopped=stopped,
             seconds=progress.seconds,
@@ -267,56 +282,19 @@ class Trainer:
             write_atomically(self.run_folder / "outcome.json", text.encode())
         wait_for_all()
         self.model.eval()
+        if progress.step and progress.skipped_steps == progress.step:
+            self.watcher.say("every step was skipped: the model is as it was at the beginning")
         self.watcher.end(outcome)
         return outcome
 
-    @contextmanager
-    def _stoppable(self) -> Iterator[None]:
-        """Let SIGINT and SIGTERM stop training after the step; a second one at once."""
-        self._asked_to_stop = False
-        if threading.current_thread() is not threading.main_thread():
-            yield  # only the main thread is told of signals
-            return
-        signals = (signal.SIGINT, signal.SIGTERM)
-        before = {number: signal.getsignal(number) for number in signals}
-
-        def ask(number: int, _: object) -> None:
-            self._asked_to_stop = True
-            signal.signal(number, before[signal.Signals(number)])
-
-        for number in signals:
-            signal.signal(number, ask)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def _best_epoch(self, progress: Progress) -> int | None:
+        """Of the model that was kept: after a crash, it may be of steps that were made again."""
+        if not progress.best:
+            return None
+        wait_for_all()
+        return int(json.loads((self.run_folder / "best" / "evaluation.json").read_text())["epoch"])
 
 
-def _check_modalities(clips: ClipDataset, model: FusionModel) -> None:
-    if missing := [name for name in model.config.names if name not in clips.features]:
-        raise ValueError(
-            f"the model has {', '.join(missing)}, but {clips.folder} has only "
-            f"{', '.join(clips.features)}; train a model of these"
-        )
-    for modality in model.config.modalities:
-        width = clips.features[modality.name].width
-        if width != modality.width:
-            raise ValueError(
-                f"{modality.name} has width {width} in {clips.folder}, the model expects "
-                f"{modality.width}"
-            )
-
-
-def _identity(model: FusionModel, clips: ClipDataset, config: TrainConfig) -> dict[str, Any]:
-    """What must be the same for a stopped run to go on: both configurations and the clips."""
-    columns = ["clip_id", "start_seconds", "end_seconds", "text"]
-    digest = hashlib.blake2b(clips.manifest[columns].to_csv().encode(), digest_size=16)
-    free = {"device", "loaders", "checkpoint_every_steps"}  # these change no number
-    train = {name: value for name, value in asdict(config).items() if name not in free}
-    return {
-        "train": train,
-        "model": json.loads(model.config.to_json()),
-        "clips": {"count": len(clips), "digest": digest.hexdigest()},
-        "processes": world_size(),
-    }
+def _named(clip_ids: list[str]) -> str:
+    more = len(clip_ids) - NAMED_CLIPS
+    return ", ".join(clip_ids[:NAMED_CLIPS]) + (f" and {more} more" if more > 0 else "")

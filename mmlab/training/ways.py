@@ -2,8 +2,8 @@
 
 In chunks (gradient caching, Gao et al. 2021) all clips are embedded without a graph; once the
 loss's gradient with respect to the embeddings is known, each chunk is embedded again and gone back
-through by itself. The sound network, whose batch norms need all clips, is passed as a whole, with
-the activations of one block at a time. So the gradient is that of the whole batch.
+through by itself. A sound network whose batch norms learn needs all clips: it is passed as a whole,
+with the activations of one block at a time. So the gradient is always that of the whole batch.
 """
 
 from __future__ import annotations
@@ -82,25 +82,43 @@ class _Chunked:
         step: int,
     ) -> None:
         self.model, self.wanted, self.config, self.step = model, wanted, config, step
-        with _products(model, config):
-            self.encoded = model.encode(batch, wanted, recompute=True)
-        self.chunks = list(_chunks(self.encoded, config.chunk_clips or 1))
+        size, self.encoded = config.chunk_clips or 1, None
+        self.chunks: list[Batch] | list[Encoded] = list(_slices(batch, size))
+        if any(isinstance(one, FrameNorm) and one.training for one in model.modules()):
+            with _products(model, config):
+                self.encoded = model.encode(batch, wanted, recompute=True)
+            self.chunks = list(_chunks(self.encoded, size))
         with torch.no_grad():
             self.parts = [self._embed(number) for number in range(len(self.chunks))]
 
     def _embed(self, number: int) -> Embeddings:
         _seed(self.config, self.step, number)  # the same dropout both times
+        chunk = self.chunks[number]
         with _products(self.model, self.config):
-            return self.model.fuse(self.chunks[number], self.wanted)
+            if isinstance(chunk, Encoded):
+                return self.model.fuse(chunk, self.wanted)
+            return self.model(chunk, self.wanted, check=False)
 
     def back(self, gradients: Sequence[Gradients]) -> None:
         for number, gradient in enumerate(gradients):
             _back(self._embed(number), gradient)
+        if self.encoded is None:
+            return
         for name, tokens in self.encoded.tokens.items():
             if tokens.values.requires_grad:
-                of_chunks = [_gradient(chunk, name) for chunk in self.chunks]
+                of_chunks = [
+                    _gradient(chunk, name) for chunk in self.chunks if isinstance(chunk, Encoded)
+                ]
                 with _noting_nothing(self.model):  # the way there has noted the statistics
                     tokens.values.backward(torch.cat(of_chunks))
+
+
+def _slices(batch: Batch, size: int) -> Iterator[Batch]:
+    """Pieces of some items each."""
+    clips = len(next(iter(batch.values())).mask)
+    for start in range(0, clips, size):
+        rows = slice(start, start + size)
+        yield {name: Tokens(one.values[rows], one.mask[rows]) for name, one in batch.items()}
 
 
 def _chunks(encoded: Encoded, size: int) -> Iterator[Encoded]:

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mmlab.ablation.printing import BASES, differences_at, main_scores, short_training
+from mmlab.ablation.printing import BASES, differences_at, drawn, main_scores, short_training
 from mmlab.ablation.report import JUDGED_AT, Report
 from mmlab.ablation.tasks import MAIN_TASK
 from mmlab.ablation.variants import MAIN
@@ -53,7 +53,7 @@ def ablation_picture(report: Report, *, k: int = JUDGED_AT) -> Picture:
     _difference_panel(differences, scores, apart)
     values.set_yticks(range(len(scores)), [labels[name] for name in scores.index])
     values.set_ylim(len(scores) - 0.4, -0.6)
-    marks = f"line: 95 % interval over queries and seeds · dots: single seeds · {_epochs(report)}"
+    marks = f"line: 95 % interval over {drawn(report)} · dots: single seeds · {_epochs(report)}"
     figure.text(0.012, 0.08 / figure.get_figheight(), marks, color=MUTED, fontsize=10)
     return Picture(figure, _variants_sentence(report, scores, apart, labels, k))
 

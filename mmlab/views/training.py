@@ -31,6 +31,7 @@ DIGITS = 4
 
 WAITING = "Waits for train_run(…, watcher=this)."
 RUNNING = "Stop ends it after the step and keeps everything."
+BROKEN_OFF = "Broken off by an error; the last checkpoint is kept."
 ENDINGS = {
     "": "Finished.",
     "asked": "Stopped as asked; all is kept, and the same call goes on from here.",
@@ -117,6 +118,13 @@ class LiveTraining(StandsStill, Watcher, anywidget.AnyWidget):
         """Say how it ended and leave the picture."""
         self._running, self._status = False, ENDINGS[outcome.stopped]
         self._words = _summary(outcome)
+        self.stopping = False
+        self._redraw()
+        self._leave_picture()
+
+    def fail(self, error: BaseException) -> None:
+        """Say that it was broken off, and why."""
+        self._running, self._status, self._words = False, BROKEN_OFF, str(error)
         self.stopping = False
         self._redraw()
         self._leave_picture()

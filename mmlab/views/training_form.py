@@ -14,7 +14,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mmlab.training import TrainConfig
+from mmlab.training import RECIPES, TrainConfig
 from mmlab.views.static import Picture, StandsStill
 from mmlab.views.theme import DRAWING, INK, MUTED
 
@@ -30,14 +30,14 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *("evaluate_every_epochs", "patience_epochs", "evaluation_split"),
         *("monitor_query", "monitor_gallery", "monitor_measure"),
     ),
-    "Machine": ("device", "loaders", "checkpoint_every_steps"),
+    "Machine": ("device", "deterministic", "loaders", "checkpoint_every_steps"),
 }
 
-RECIPES: dict[str, Callable[[], TrainConfig]] = {
-    "the sample corpus": TrainConfig,
-    "the paper": TrainConfig.paper,
-    "fine-tuning on MSR-VTT": TrainConfig.finetune_msrvtt,
-    "fine-tuning on YouCook2": TrainConfig.finetune_youcook2,
+TITLES = {
+    "sample": "the sample corpus",
+    "paper": "the paper",
+    "msrvtt": "fine-tuning on MSR-VTT",
+    "youcook2": "fine-tuning on YouCook2",
 }
 AS_GIVEN = "as given"
 
@@ -77,7 +77,10 @@ class TrainingForm(StandsStill, ipywidgets.VBox):
         """
         self._given = self._config = config
         self._kinds = get_type_hints(TrainConfig)
-        self.recipe = ipywidgets.Dropdown(options=[AS_GIVEN, *RECIPES], description="Start from")
+        self.recipe = ipywidgets.Dropdown(
+            options=[AS_GIVEN, *((TITLES[name], name) for name in RECIPES)],
+            description="Start from",
+        )
         self.message = ipywidgets.HTML(style={"text_color": WARNING})
         self.message.add_class("mmlab-training-form-message")
         self.besides = ipywidgets.HTML()
@@ -134,7 +137,7 @@ class TrainingForm(StandsStill, ipywidgets.VBox):
         self._show_all()
 
     def _on_recipe(self, change: dict[str, Any]) -> None:
-        self._config = RECIPES.get(change["new"], lambda: self._given)()
+        self._config = self._given if change["new"] == AS_GIVEN else RECIPES[change["new"]]()
         self.message.value = ""
         self._show_all()
 
