@@ -37,7 +37,7 @@ endif
 
 # What an interrupted step has finished stays: the next run goes on from it.
 .PRECIOUS: $(SAMPLE_FILES)
-.PHONY: help lab test test-slow notebooks lint format sample results bench fuzz pictures costs clean
+.PHONY: help lab test test-slow notebooks lint format sample results bench ablations fuzz pictures costs clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -73,13 +73,18 @@ sample: $(SAMPLE_FILES) ## the sample corpus, its features and the sample model
 results: $(INSTALLED) $(SAMPLE_FILES) ## the figures of README.md
 	@tools/step "results" "read the last lines above" .venv/bin/python tools/results.py
 
-bench: $(DEVELOPER) ## time model and data against the published way (30 minutes on idle cores, 18 GB)
+bench: $(DEVELOPER) ## time model, data, training and ranking (40 minutes on idle cores, 18 GB)
 	@for size in paper sample; do \
 		tools/step "benchmark, $$size size" "read the last lines above" \
 			.venv/bin/mmlab bench model --size $$size --out docs/bench-$$size.json || exit; done
-	@tools/step "benchmark, data" "read the last lines above" \
-		.venv/bin/mmlab bench data --out docs/bench-data.json
+	@for part in data training evaluation; do \
+		tools/step "benchmark, $$part" "read the last lines above" \
+			.venv/bin/mmlab bench $$part --out docs/bench-$$part.json || exit; done
 	@.venv/bin/python tools/scale.py
+
+ablations: $(INSTALLED) $(SAMPLE_FILES) ## train the paper's variants on the sample corpus (an hour)
+	@tools/step "ablations" "read the last lines above; finished runs are kept" \
+		.venv/bin/mmlab ablate --report docs/ablations.json
 
 fuzz: $(DEVELOPER) ## ten thousand mutations of every format (half an hour)
 	@tools/step "mutations" "the failures are listed above, each with its seed" \

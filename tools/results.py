@@ -6,16 +6,21 @@ import json
 import os
 import re
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import mmlab
 from mmlab import sample
+from mmlab.ablation.report import Report
 
 CHECKOUT = Path(__file__).parents[1]
 GALLERIES = ("video", "audio", "video+audio")
 COMMAND = "make results"
 BENCHMARKS = ("docs/bench-paper.json", "docs/bench-sample.json")
 DATA_BENCHMARK = "docs/bench-data.json"
+TRAINING_BENCHMARK = "docs/bench-training.json"
+RANKING_BENCHMARK = "docs/bench-evaluation.json"
+ABLATIONS = "docs/ablations.json"
 
 
 def retrieval_table(retriever: mmlab.Retriever) -> list[str]:
@@ -110,6 +115,67 @@ def _bench_cells(task: dict[str, Any]) -> list[str]:
     return [task["name"], str(task["clips"]), *seconds, *ratios, f"{' → '.join(memory)} GB"]
 
 
+def training_table() -> list[str]:
+    """What `make bench` measured of training and of ranking."""
+    training = json.loads((CHECKOUT / TRAINING_BENCHMARK).read_text())
+    ranking = json.loads((CHECKOUT / RANKING_BENCHMARK).read_text())
+    speed, caching = training["throughput"], training["caching"]
+    plain, chunked = caching["plain"], caching["chunked"]
+    processes = "; ".join(
+        f"{one['numbers']} {one['loss_difference']:.0e} (losses), "
+        f"{one['weight_difference']:.0e} (weights)"
+        for one in training["processes"]
+    )
+    return [
+        f"A sample-sized model trains on {speed['clips_per_second']:.0f} clips/s in batches of "
+        f"{speed['batch_clips']} and waits for data in {speed['waiting_share']:.1%} of the time. "
+        f"Gradient caching, {caching['batch_clips']} clips in chunks of {chunked['chunk_clips']}: "
+        f"{plain['peak_bytes'] / 1e9:.2f} → {chunked['peak_bytes'] / 1e9:.2f} GB, "
+        f"{plain['seconds']:.1f} → {chunked['seconds']:.1f} s a step, largest difference of the "
+        f"gradient {caching['difference']:.0e}. Two processes against one, largest relative "
+        f"difference: {processes}.",
+        "",
+        *_ranking_lines(ranking),
+        "",
+        f"On {training['environment']['threads']} cores "
+        f"({training['environment']['processor']}), measured by `make bench`.",
+    ]
+
+
+def _ranking_lines(report: dict[str, Any]) -> list[str]:
+    settings, memory = report["settings"], report["memory"]
+    seconds = [median(report[f"{name}_seconds"]) for name in ("sorting", "counting")]
+    return [
+        f"Ranks of {settings['items']:,} × {settings['items']:,} embeddings {settings['width']} "
+        f"wide: {seconds[1]:.2f} s, by sorting {seconds[0]:.1f} s, **{report['ratio']:.1f}** times "
+        f"as fast ({report['ranking_ratio']:.0f} times without the product, which both need). "
+        f"{settings['memory_items']:,} × {settings['memory_items']:,}: "
+        f"{memory['peak_bytes'] / 1e9:.2f} GB at most, in {memory['seconds']:.0f} s."
+    ]
+
+
+def ablation_table() -> list[str]:
+    """What `mmlab ablate` found: the choices of the paper on the sample corpus."""
+    report = Report.read(CHECKOUT / ABLATIONS)
+    settings = report.settings
+    lines = [
+        f"On the sample corpus, {settings['epochs']} epochs and {settings['seeds']} seeds each "
+        "(the sample model has more epochs), text → video+audio unless the claim says otherwise; "
+        "points of R@10 with 95 % intervals over queries and seeds:",
+        "",
+        "| claim | | holds here? | points |",
+        "|---|---|---|---|",
+    ]
+    for row in report.conclusions.to_dict("records"):
+        points = f"{row['difference']:+.1f} ({row['low']:+.1f} to {row['high']:+.1f})"
+        lines.append(f"| {row['claim']} | {row['basis']} | **{row['verdict']}** | {points} |")
+    return [
+        *lines,
+        "",
+        f"Computed by `{settings['command']}`; figures in [{ABLATIONS}]({ABLATIONS}).",
+    ]
+
+
 def data_table() -> list[str]:
     """What `make bench` measured of reading clips and of making features."""
     report = json.loads((CHECKOUT / DATA_BENCHMARK).read_text())
@@ -185,6 +251,8 @@ def main() -> None:
     ]
     text = (CHECKOUT / "README.md").read_text(encoding="utf-8")
     text = replace_between_marks(text, "results", lines)
+    text = replace_between_marks(text, "training", training_table())
+    text = replace_between_marks(text, "ablations", ablation_table())
     text = replace_between_marks(text, "bench", benchmark_table())
     text = replace_between_marks(text, "bench-data", data_table())
     unfinished = CHECKOUT / "README.md.part"
