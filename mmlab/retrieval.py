@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,24 +11,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmlab.cutting import Get, cut
+from mmlab.cutting import Get
 from mmlab.dataset import ClipDataset
 from mmlab.evaluation.embedding import ClipEmbeddings, embed_present, embed_rows
 from mmlab.evaluation.items import ClipItems, Matches
 from mmlab.evaluation.long_clips import LongClips
 from mmlab.evaluation.matrix import Side, SideName, direction_row, directions, parse_side
 from mmlab.evaluation.ranking import rank_of_match
-from mmlab.features.video import SHORT_REST_SECONDS
+from mmlab.evaluation.seconds import second_windows
 from mmlab.media_features import MediaFeatures
 from mmlab.model import FusionModel
-from mmlab.types import (
-    Batch,
-    Combination,
-    Modality,
-    Tokens,
-    all_combinations,
-    pad_tokens,
-)
+from mmlab.types import Batch, Combination, Modality, all_combinations, pad_tokens
 
 
 class Retriever:
@@ -63,6 +55,17 @@ class Retriever:
     def combinations(self) -> list[Combination]:
         """Every combination of the modalities that both the model and the dataset have."""
         return all_combinations(self.modalities)
+
+    @property
+    def all_but_text(self) -> Combination:
+        """What a question in words looks through: ("video", "audio") if there is sound.
+
+        Raises:
+            ValueError: the model and the dataset share nothing but text.
+        """
+        if names := tuple(name for name in self.modalities if name != "text"):
+            return names
+        raise ValueError(f"{self.dataset.folder} and the model share nothing but text")
 
     def embeddings(self, combination: SideName) -> Tensor:
         """(clips, P) of unit length, one row per clip of the dataset; computed once.
@@ -141,18 +144,23 @@ class Retriever:
     def search(
         self,
         *,
-        among: str | Combination = "video+audio",
+        among: str | Combination | None = None,
         top: int = 10,
         **parts: str | Path | None,
     ) -> pd.DataFrame:
         """The clips whose embedding in the combination `among` is nearest to the question.
+
+        Args:
+            among: such as "video+audio"; default: `all_but_text`.
+            top: how many.
+            **parts: see `query`.
 
         Returns:
             One row per hit, best first: rank, score (cosine), then the clip's manifest columns.
         """
         if top < 1:
             raise ValueError(f"top is how many answers to give, at least 1, found {top}")
-        gallery = self.embeddings(among)
+        gallery = self.embeddings(among or self.all_but_text)
         scores = gallery @ self.query(**parts)
         scores[~_present(gallery)] = -torch.inf  # a clip without any of it is no answer
         best = scores.argsort(descending=True, stable=True)[:top]
@@ -162,9 +170,7 @@ class Retriever:
         hits.insert(0, "rank", range(1, len(hits) + 1))
         return hits
 
-    def ranks(
-        self, query: str | Combination | Side, gallery: str | Combination | Side
-    ) -> np.ndarray:
+    def ranks(self, query: SideName, gallery: SideName) -> np.ndarray:
         """(n,) rank of each clip's own gallery embedding, asked with its query embedding.
 
         Only what has something of both sides takes part, as a query and as a candidate. A side
@@ -172,6 +178,22 @@ class Retriever:
         several captions is looked for with each of them, and has found its captions with the best.
         """
         return self._rank(self._side(query), self._side(gallery))[1]
+
+    def rank_table(self, pairs: Sequence[tuple[SideName, SideName]]) -> pd.DataFrame:
+        """`ranks` of several directions, (query, gallery) each, with who asked.
+
+        Returns:
+            One row for each direction and query: query, gallery, clip_id (of the manifest's row
+            that asks, of a clip that asks without text the first) and rank.
+        """
+        sides = [(self._side(query), self._side(gallery)) for query, gallery in pairs]
+        self._embed(self.combinations)
+        ids, tables = self.dataset.manifest["clip_id"].to_numpy(), []
+        for query, gallery in sides:
+            matches, ranks = self._rank(query, gallery)
+            row = {"query": query.name, "gallery": gallery.name}
+            tables.append(pd.DataFrame(row | {"clip_id": ids[matches.queries], "rank": ranks}))
+        return pd.concat(tables, ignore_index=True)
 
     def _rank(self, query: Side, gallery: Side) -> tuple[Matches, np.ndarray]:
         sides = (query, gallery)
@@ -191,18 +213,20 @@ class Retriever:
 
         Args:
             late: each direction with a fused side also with late fusion, as "video+audio late".
-            total: queries of the complete benchmark, the same for each direction; those that take
-                no part count as misses, as published. Default: those that take part.
+            total: clips of the complete benchmark, of which the dataset may have fewer: each one
+                that it does not have is one more missing query in every direction, whatever the
+                captions of a clip. Default: the clips that it has.
 
         Returns:
             One row per direction: query; gallery; shared, whether they have modalities in common;
-            late; clips, the queries that take part; candidates; missing, the queries that do not;
-            repeated captions, of those that take part which also stand for another clip; the
-            measures of `retrieval_scores`, and the ends of their 95 % bootstrap intervals as
+            late; clips, the queries that take part; candidates; missing, the queries that do not,
+            as they or what they ask for is not there; repeated captions, of those that take part
+            which also stand for another clip; the measures of `retrieval_scores`, for which
+            missing queries count as misses; and the ends of their 95 % bootstrap intervals as
             `R@1 low`, `R@1 high`, …. Where no clip has both sides the measures are NaN.
 
         Raises:
-            ValueError: embeddings that are NaN; more queries than `total`.
+            ValueError: embeddings that are NaN; more clips than `total`.
         """
         return self._table(directions(self.combinations, shared=True, late=late), total)
 
@@ -224,7 +248,7 @@ class Retriever:
         media: str | Path,
         sentences: Sequence[str],
         *,
-        among: str | Combination = "video+audio",
+        among: str | Combination | None = None,
         radius_seconds: float = 2.0,
     ) -> np.ndarray:
         """Compare every second of a whole video with sentences, for step localisation.
@@ -232,15 +256,24 @@ class Retriever:
         Args:
             media: the id of a video of the dataset, or a media file.
             sentences: K of them.
-            among: what of the video is fused.
+            among: what of the video is fused; default: `all_but_text`.
             radius_seconds: a second is seen and heard with this much before and after it.
 
         Returns:
-            (T, K) cosine similarities; second t is the window [t - radius, t + 1 + radius].
+            (T, K) cosine similarities; second t is the window [t - radius, t + 1 + radius]. A
+            second that has nothing of `among` scores 0.
+
+        Raises:
+            ValueError: no sentence, or one without a word that the model knows; text in `among`;
+                a radius that is no length; a video that has nothing of `among` at all.
         """
-        names = self._side(among).names
+        names = self._side(among or self.all_but_text).names
+        if not sentences:
+            raise ValueError("no sentence to compare the video with; give one or more")
         duration, get = self._whole(media)
-        batch = {name: self._windows(name, get, duration, radius_seconds) for name in names}
+        batch = second_windows(self.dataset.features, names, get, duration, radius_seconds)
+        if not any(tokens.mask.any() for tokens in batch.values()):
+            raise ValueError(f"{media} has no {' and no '.join(names)}: nothing to compare")
         seconds = self._fused(batch, names)  # (T, P)
         texts = torch.stack([self.query(text=sentence) for sentence in sentences])  # (K, P)
         return (seconds @ texts.T).numpy()
@@ -252,15 +285,6 @@ class Retriever:
             return float(listed.duration_seconds.iloc[0]), self.dataset.tensors_of(str(media))
         features = self._extracted(media)
         return features.duration_seconds, features.tensor
-
-    def _windows(self, modality: Modality, get: Get, duration: float, radius: float) -> Tokens:
-        """Every second of a medium, with `radius` seconds before and after it, as one item."""
-        info = self.dataset.features[modality]
-        items = [
-            cut(modality, info, get, max(0.0, t - radius), min(duration, t + 1 + radius))
-            for t in range(max(1, math.ceil(duration - SHORT_REST_SECONDS)))
-        ]
-        return pad_tokens([item.tokens for item in items], info.width)
 
     def _extracted(self, source: str | Path) -> MediaFeatures:
         path = Path(source)

@@ -11,8 +11,9 @@ from mmlab.ablation.claims import CLAIMS
 from mmlab.ablation.printing import lines
 from mmlab.ablation.report import Report, summarise
 from mmlab.ablation.runs import Result
+from mmlab.ablation.tasks import Task
 from mmlab.ablation.variants import GRID, MAIN
-from tests.ablation_cases import SETTINGS, made_up_results
+from tests.ablation_cases import SETTINGS, made_up_result, made_up_results
 
 SHARES = {MAIN: 0.5, "no-transformer": 0.3, "class-token": 0.505}
 
@@ -75,6 +76,13 @@ def test_a_report_that_is_not_there_says_how_to_make_it(tmp_path):
         Report.read(tmp_path / "ablations.json")
 
 
+@pytest.mark.parametrize("content", ['{"a"', "[]", "7", "null", '{"settings": {}}'])
+def test_a_damaged_report_is_named_with_the_mend(content, tmp_path):
+    (tmp_path / "ablations.json").write_text(content)
+    with pytest.raises(ValueError, match=r"ablations\.json is damaged .*delete it and run"):
+        Report.read(tmp_path / "ablations.json")
+
+
 def test_the_whole_grid_stays_small_on_disk(report):
     """All variants with all that is asked of them."""
     rows = len(report.scores) / len(SHARES)
@@ -91,6 +99,25 @@ def test_print_says_how_short_training_was_and_what_rests_on_what(report):
     assert "No figure of the paper's ablations is confirmed" in printed
     assert "(a choice of the paper)" in printed
     assert "not measured" in printed
+
+
+def test_intervals_of_one_seed_are_not_said_to_be_over_seeds(report, results):
+    assert "interval over queries and seeds]" in "\n".join(lines(report))
+    alone = summarise([one for one in results if one.run.seed == 0], SETTINGS | {"seeds": [0]}, {})
+    printed = "\n".join(lines(alone))
+    assert "interval over queries, of one seed]" in printed
+    assert "queries and seeds" not in printed
+
+
+def test_a_variant_without_sound_is_printed_with_what_it_can_search(results, tmp_path):
+    ranks = [1.0] * 150 + [99.0] * 50
+    tasks = {Task("text", "video"): ranks, Task("video", "text"): [99.0] * 200}
+    silent = [made_up_result(tmp_path, "text-video", seed, tasks) for seed in range(3)]
+    printed = list(lines(summarise([*results, *silent], SETTINGS, {})))
+    (line,) = [one for one in printed if one.startswith("without sound")]
+    assert "R@10  75.0 [" in line
+    assert line.endswith("(text → video, all that it has)")
+    assert printed.index(line) > printed.index(next(o for o in printed if "class token" in o))
 
 
 def test_a_training_as_long_as_the_samples_is_not_called_short(results):

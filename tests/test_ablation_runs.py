@@ -1,6 +1,7 @@
 """The grid on tiny real media: trained, asked, stored; continued, refused, and with a failure."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +12,9 @@ import mmlab
 from mmlab.ablation import GridSettings, Report, ablate
 from mmlab.ablation import runs as runs_module
 from mmlab.ablation.grid import plan
-from mmlab.ablation.tasks import Task, by_task, long_clips, measure, reading
+from mmlab.ablation.tasks import Task, by_task, long_clips, measure
 from mmlab.dataset import ClipDataset
+from mmlab.evaluation.long_clips import LongClips, sizes
 from mmlab.model import AudioEncoderConfig, FusionModel, ModelConfig
 from mmlab.retrieval import Retriever
 from mmlab.runs import model_config
@@ -86,6 +88,40 @@ def test_ranks_are_the_retrievers_own(finished, dataset):
         assert stored[Task(query, gallery)].tolist() == expected.tolist()
 
 
+def test_with_several_captions_each_asks_and_the_clip_is_one_answer(finished, dataset):
+    out, _, _ = finished
+    model = FusionModel.from_pretrained(out / "main" / "seed-0")
+    test = dataset.select(split="test")
+    rows = [row for row in range(len(test)) for _ in range(2)]
+    manifest = test.manifest.iloc[rows].reset_index(drop=True)
+    second = manifest.index % 2 == 1
+    manifest.loc[second, "text"] = "another " + manifest.text[second]
+    manifest.loc[second, "clip_id"] += " again"
+    twice = ClipDataset(
+        test.folder,
+        manifest,
+        test.media,
+        media_root=test.media_root,
+        features=test.features,
+        text_encoder=test.text_encoder,
+    )
+    asked, retriever = by_task(measure(model, twice)), Retriever(model, twice)
+    once = by_task(measure(model, test))
+    assert set(asked) == set(once)
+    text, shown = asked[Task("text", "video")], asked[Task("video", "text")]
+    assert text.index.tolist() == manifest.clip_id.tolist()
+    assert shown.index.tolist() == test.manifest.clip_id.tolist()
+    assert text.max() <= len(test)  # nine clips are looked through, not eighteen rows
+    first = [one for one in text.index if not one.endswith(" again")]
+    assert text[first].tolist() == once[Task("text", "video")].tolist()
+    for task, ranks in asked.items():
+        if task.how in ("joint", "late"):
+            side = task.gallery + (" late" if task.how == "late" and "+" in task.gallery else "")
+            query = task.query + (" late" if task.how == "late" and "+" in task.query else "")
+            assert ranks.tolist() == retriever.ranks(query, side).tolist()
+        assert ranks.index.is_unique
+
+
 def test_late_fusion_is_the_mean_of_the_single_embeddings(finished, dataset):
     out, _, _ = finished
     model = FusionModel.from_pretrained(out / "main" / "seed-0")
@@ -131,6 +167,46 @@ def test_finished_runs_are_not_repeated_and_more_are_added(finished, dataset, se
     first = report.scores.set_index(["variant", "query", "gallery", "how"])["R@10 by seed"]
     assert tuple(main[key])[:2] == tuple(first[key])
     assert again.settings["wall_seconds"] > report.settings["wall_seconds"]
+
+
+def copy_of(finished, folder):
+    shutil.copytree(finished[0], folder, dirs_exist_ok=True)
+    return folder
+
+
+def test_a_damaged_report_is_named_before_the_work(finished, dataset, settings, tmp_path):
+    out = copy_of(finished, tmp_path)
+    for content in ('{"a"', "[1]", "3", '{"settings": {}}', "null"):
+        (out / "report.json").write_text(content)
+        with pytest.raises(ValueError, match=r"report\.json is damaged .*delete it"):
+            ablate(dataset.folder, out, settings, tell=pytest.fail)
+        assert (out / "report.json").read_text() == content
+
+
+def test_a_lost_report_is_made_of_the_finished_runs(finished, dataset, settings, tmp_path):
+    out = copy_of(finished, tmp_path)
+    (out / "report.json").unlink()
+    told: list[str] = []
+    report = ablate(dataset.folder, out, replace(settings, seeds=1), tell=told.append)
+    assert len(told) == 3
+    assert all("finished before" in line for line in told)
+    own = report.variants["training_seconds"] + report.variants["asking_seconds"]
+    assert own.sum() <= report.settings["wall_seconds"] + 0.1
+
+
+def test_a_run_whose_results_are_damaged_is_named(finished, dataset, settings, tmp_path):
+    out = copy_of(finished, tmp_path)
+    (out / "main" / "seed-0" / "ablation.json").write_text('{"identity": {}')
+    with pytest.raises(ValueError, match=r"seed-0.ablation\.json is damaged .*delete it"):
+        ablate(dataset.folder, out, settings, tell=pytest.fail)
+
+
+def test_a_file_for_the_runs_is_refused_at_once(dataset, settings, tmp_path):
+    file = tmp_path / "out"
+    file.write_text("something else")
+    with pytest.raises(ValueError, match="out is a file; give --out a folder"):
+        ablate(dataset.folder, file, settings, tell=pytest.fail)
+    assert file.read_text() == "something else"
 
 
 def test_runs_of_other_settings_are_refused_by_the_field(finished, dataset, settings):
@@ -216,12 +292,12 @@ def test_another_caption_of_the_same_clip_makes_no_step(dataset):
 
 
 def test_strategies_read_what_a_training_clip_has_or_four_times_as_much(dataset):
-    sizes = {
-        strategy: (read.video_tokens, read.audio_frames, read.audio_tokens, read.clips)
+    found = {
+        strategy: (*sizes(read, dataset.features), read.clips)
         for strategy in ("at_once", "nearest", "max_pool", "clips")
-        for read in [reading(dataset, strategy)]
+        for read in [LongClips.msrvtt(strategy)]
     }
-    assert sizes == {
+    assert found == {
         "at_once": (32, 3072, None, 1),
         "nearest": (8, 3072, 12, 1),
         "max_pool": (8, 3072, 12, 1),

@@ -1,9 +1,12 @@
 """The commands that find steps, called as the command line calls them."""
 
+import itertools
 import json
+import shutil
 
 import pytest
 import torch
+import tyro
 
 import mmlab
 from mmlab.cli.localization import evaluate_steps, localize
@@ -65,6 +68,25 @@ def test_crosstask_as_json(run, crosstask, capsys):
     assert listed == {"green left", "5_red right.csv line 3"}
 
 
+def test_the_form_of_the_scores_is_chosen_and_told(run, crosstask, mining_youtube, capsys):
+    (mining_youtube / "red right.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nred_square\n")
+    forms = {}
+    for folder, form in itertools.product(
+        (crosstask, mining_youtube), (None, "similarity", "log_softmax")
+    ):
+        evaluate_steps(run, folder, scores=form, json=True)
+        told = json.loads(capsys.readouterr().out)
+        forms[folder.name, form] = told["steps"]["scores"]
+        assert {row["scores"] for row in told["steps"]["recall"].values()} == {
+            told["steps"]["scores"]
+        }
+    assert told["alignment"]["scores"] == "similarity, temperature 0.05"
+    assert all(found == form for (_, form), found in forms.items() if form)
+    assert (forms["crosstask", None], forms["mining", None]) == ("similarity", "log_softmax")
+    evaluate_steps(run, crosstask, scores="log_softmax")
+    assert "steps: 1 videos; scores: log_softmax; percent" in capsys.readouterr().out
+
+
 def test_crosstask_as_tables(run, crosstask, capsys):
     evaluate_steps(run, crosstask, split="all", among="video")
     told = capsys.readouterr().out
@@ -83,6 +105,41 @@ def test_mining_youtube_is_recognised(run, mining_youtube, capsys):
     told = capsys.readouterr().out
     for word in ("IoD by segment without background", "evenly spread", "macro_video"):
         assert word in told
+
+
+@pytest.fixture(scope="module")
+def without_sound(run, tmp_path_factory):
+    """The same model, of a dataset whose sound was not extracted."""
+    folder = tmp_path_factory.mktemp("silent")
+    shutil.copytree(run.parent, folder, dirs_exist_ok=True)
+    about = json.loads((folder / "dataset" / "dataset.json").read_text())
+    del about["features"]["audio"]
+    (folder / "dataset" / "dataset.json").write_text(json.dumps(about))
+    return folder / "model"
+
+
+def test_without_sound_the_default_is_the_picture(
+    run, without_sound, crosstask, media_folder, tmp_path, capsys
+):
+    evaluate_steps(without_sound, crosstask, json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert (told["among"], told["steps"]["videos"]) == ("video", 1)
+    steps = tmp_path / "steps.txt"
+    steps.write_text("a red square\nmoves on\n")
+    localize(without_sound, media_folder / "red right.mp4", steps)
+    silent = capsys.readouterr().out
+    localize(run, media_folder / "red right.mp4", steps, among="video")
+    assert capsys.readouterr().out == silent
+
+
+@pytest.mark.parametrize("option", ["--in", "--among"])
+def test_both_names_of_the_option(run, crosstask, media_folder, tmp_path, option, capsys):
+    tyro.cli(evaluate_steps, args=[str(run), str(crosstask), option, "video", "--json"])
+    assert json.loads(capsys.readouterr().out)["among"] == "video"
+    (tmp_path / "steps.txt").write_text("a red square\n")
+    file = [str(media_folder / "red right.mp4"), "--steps", str(tmp_path / "steps.txt")]
+    tyro.cli(localize, args=[str(run), *file, option, "audio"])
+    assert capsys.readouterr().out.endswith("a red square\n")
 
 
 def test_a_folder_of_neither_is_named(run, tmp_path):

@@ -52,6 +52,19 @@ def test_missing_queries_are_misses_and_rank_last_where_corrected(available, com
     assert scores["MeanR corrected"] > scores["MeanR"]
 
 
+def test_a_recall_counts_mean_ranks_below_k_as_published_from_zero():
+    """Behind four candidates, tied with three others: of two right ones the better is at 5.67."""
+    scores = torch.tensor([[9.0], [8.0], [7.0], [6.0], [5.0], [5.0], [5.0], [5.0]])
+    (rank,) = rank_of_match(torch.ones(1, 1), scores, [np.array([4, 5])])
+    assert rank == pytest.approx(5 + 2 / 3)
+    ranks = np.array([1.0, 4 / 3, 1.5, 5.0, rank, 5.99, 6.0, 6.5])
+    from_zero = ranks - 1
+    for k in (5, 10, 50):
+        assert recall_at(k)(ranks) == pytest.approx(100 * (from_zero < k).mean())
+    assert recall_at(5)(ranks) == 75
+    assert recall_at(1)(ranks) == pytest.approx(100 * (from_zero == 0).mean()) == 12.5
+
+
 def test_without_missing_queries_nothing_is_corrected():
     scores = retrieval_scores(np.array([1.0, 2.5, 7.0]))
     assert scores["MedR corrected"] == scores["MedR"] == 2.5

@@ -16,7 +16,7 @@ from mmlab.evaluation.localization import (
 )
 from mmlab.evaluation.scoring import media_of_videos
 from mmlab.evaluation.step_recall import VARIANTS
-from mmlab.readers.localization import LocalizationVideo
+from mmlab.readers.localization import LocalizationVideo, LocalizationVideos
 from mmlab.runs import model_config
 from tests.tiny_datasets import arrays, clip_table, make_dataset
 
@@ -81,7 +81,7 @@ def test_videos_that_are_not_at_hand_are_listed(perfect):
     result = localize_videos(perfect, videos)
     assert [one.video_id for one in result.videos] == ["one"]
     assert [name for name, _ in result.skipped] == ["none", "three"]
-    with pytest.raises(ValueError, match="none of the 1 videos can be scored, for example none"):
+    with pytest.raises(ValueError, match=r"none of the 1 videos can be scored \(1 listed: none: "):
         localize_videos(perfect, videos[:1])
     with pytest.raises(ValueError, match="none of the 0 videos"):
         localize_videos(perfect, [])
@@ -98,7 +98,7 @@ def test_a_damaged_video_takes_no_other_with_it(perfect, monkeypatch):
     monkeypatch.setattr(perfect, "score_seconds", damaged)
     result = localize_videos(perfect, [video("one", (0, 0, 1)), video("two", (0, 0, 1))])
     assert [one.video_id for one in result.videos] == ["two"]
-    assert result.skipped == [("one", "0000.safetensors: is cut short")]
+    assert result.skipped == [("one", "0000.safetensors: is cut short; left out")]
 
 
 def test_scores_that_are_nan_are_listed_and_never_counted(perfect, monkeypatch):
@@ -109,7 +109,7 @@ def test_scores_that_are_nan_are_listed_and_never_counted(perfect, monkeypatch):
 
     monkeypatch.setattr(perfect, "score_seconds", nan_in_one)
     result = localize_videos(perfect, [video("one", (0, 0, 1)), video("two", (0, 0, 1))])
-    assert result.skipped == [("one", "its scores hold NaN or infinite values")]
+    assert result.skipped == [("one", "its scores hold NaN or infinite values; left out")]
     assert localization_recall(result).videos.video.tolist() == ["two"]
     with pytest.raises(ValueError, match="none of the 1 videos can be scored.*NaN"):
         localize_videos(perfect, [video("one", (0, 0, 1))])
@@ -152,19 +152,38 @@ def test_steps_behind_the_end_of_the_video_are_listed(perfect):
     assert result.moments().queries == 1
 
 
+def test_a_moment_ends_where_its_video_ends(perfect):
+    """As the truth of the recall does; perfect scores find it."""
+    one = video("one", (0, 5.5, 20.0), (1, 30.0, 40.0))
+    truth = one.truth(10)
+    result = LocalizationResult([one], [truth.astype(float)], [truth])
+    assert result.moments().percent == {0.5: 100, 0.7: 100}
+    assert result.moments().mean_iou == pytest.approx(100 * 4.5 / 5)
+    assert result.moments().unannotated == 2
+
+
 def test_a_step_without_a_known_word_scores_nothing(perfect):
     steps = ("peel the potato", "!!!", "stir the soup")
     result = localize_videos(perfect, [video("one", (0, 0, 1), steps=steps)])
     assert not result.scores[0][:, 1].any()
     assert result.scores[0][3, 2] == 1  # the second that is asked
-    assert result.skipped == [("one: '!!!'", "holds no word that the model knows; scores 0")]
+    assert result.skipped == [("one: '!!!'", "holds no word that the model knows: similarity 0")]
     with pytest.raises(ValueError, match="none of its texts holds a word"):
         localize_videos(perfect, [video("one", steps=("!!!",))])
 
 
 def test_unknown_combinations_and_variants_are_named(perfect):
-    with pytest.raises(ValueError, match="smell"):
-        localize_videos(perfect, [video("one", (0, 0, 1))], among="video+smell")
+    videos = [video("one", (0, 0, 1))]
+    for mistake, named in (
+        ({"among": "video+smell"}, "smell"),
+        ({"among": "text+video"}, "'text.video'"),
+        ({"radius_seconds": -1.0}, "radius_seconds is 0 or more, found -1"),
+        ({"radius_seconds": float("nan")}, "radius_seconds is 0 or more, found nan"),
+        ({"form": "softmax"}, "similarity, log_softmax, found 'softmax'"),
+    ):
+        with pytest.raises(ValueError, match=named) as raised:
+            localize_videos(perfect, videos, **mistake)
+        assert "listed" not in str(raised.value)  # of the call, not of its videos
     result = localize_videos(perfect, [video("one", (0, 0, 1))])
     with pytest.raises(ValueError, match="micro_task, macro_video, frame"):
         result.recall("micro")
@@ -181,6 +200,31 @@ def test_a_dataset_without_sound_is_named(tmp_path):
     with pytest.raises(ValueError, match="has no audio"):
         localize_videos(retriever, [video("one", (0, 0, 1))])
     assert len(localize_videos(retriever, [video("one", (0, 0, 1))], among="video").videos) == 1
+
+
+def test_a_video_without_anything_of_the_combination_is_listed(tmp_path):
+    media = {"loud.mp4": arrays(), "silent.mp4": arrays(seed=1, audio=None)}
+    clips = clip_table([(name, 0.0, 8.0, "stir", "test") for name in media])
+    dataset = make_dataset(tmp_path, media, clips)
+    torch.manual_seed(0)
+    retriever = mmlab.Retriever(mmlab.FusionModel(model_config(dataset.features)), dataset)
+    videos = [video("loud", (0, 0, 1)), video("silent", (0, 0, 1))]
+    result = localize_videos(retriever, videos, among="audio")
+    assert [one.video_id for one in result.videos] == ["loud"]
+    ((name, reason),) = result.skipped
+    assert (name, reason) == ("silent", "silent.mp4 has no audio: nothing to compare; left out")
+    assert len(localize_videos(retriever, videos).videos) == 2  # it can be seen
+
+
+def test_what_the_reader_could_not_use_comes_first_and_explains_a_failure(perfect):
+    unread = [("7_one.csv line 3", "names step 9 of 3")]
+    videos = LocalizationVideos([video("one", (0, 0, 1)), video("none", (0, 0, 1))], unread)
+    result = localize_videos(perfect, videos)
+    assert result.skipped[0] == unread[0]
+    assert [name for name, _ in result.skipped] == ["7_one.csv line 3", "none"]
+    for empty, problem in (([], "none of the 0 videos"), ([video("one")], "no video has an anno")):
+        with pytest.raises(ValueError, match=f"{problem}.*line 3: names step 9 of 3"):
+            localize_videos(perfect, LocalizationVideos(empty, unread)).recall()
 
 
 def test_the_table_holds_what_the_methods_give(retriever):
@@ -207,8 +251,35 @@ def test_log_probabilities_shift_each_second(retriever):
     scaled = result.log_probabilities(temperature=0.05)
     expected = torch.log_softmax(torch.from_numpy(result.scores[0]) / 0.05, dim=1)
     np.testing.assert_allclose(scaled.scores[0], expected, rtol=1e-5)
+    assert (result.score_name, scaled.score_name) == (
+        "similarity",
+        "log_softmax, temperature 0.05",
+    )
+    assert set(scaled.table(draws=1).scores) == {scaled.summary()["scores"]} == {scaled.score_name}
+    twice = result.log_probabilities(temperature=0.1).log_probabilities(temperature=0.5)
+    np.testing.assert_allclose(twice.scores[0], scaled.scores[0], rtol=1e-4)
+    assert twice.score_name == scaled.score_name
     assert scaled.recall("frame") == result.recall("frame")  # an offset changes no second's best
     np.testing.assert_array_equal(scaled.chosen[0], ordered_assignment(scaled.scores[0]))
+
+
+def test_the_form_of_the_scores_decides_which_second_is_chosen(perfect, monkeypatch):
+    """Second 2 is like every step, second 6 only like the first: a softmax prefers that."""
+
+    def score_seconds(medium, texts, **_):
+        table = np.zeros((10, len(texts)))
+        table[2], table[6, 0] = 1.0, 0.9
+        return table
+
+    monkeypatch.setattr(perfect, "score_seconds", score_seconds)
+    one = video("one", (0, 6, 7), steps=STEPS[:2])
+    similar = localize_videos(perfect, [one])
+    shares = localize_videos(perfect, [one], form="log_softmax")
+    assert shares.score_name == "log_softmax"
+    np.testing.assert_array_equal(shares.scores, similar.log_probabilities().scores)
+    assert similar.chosen[0][2, 0]
+    assert shares.chosen[0][6, 0]
+    assert (similar.recall(), shares.recall()) == (0, 100)
 
 
 def test_the_frame_variant_reads_the_best_step_of_each_second(retriever):

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 import mmlab
 from mmlab.about import FeatureInfo, StreamInfo
-from mmlab.evaluation.long_clips import LongClips, average_pieces, fit_model, read_pieces
+from mmlab.evaluation.long_clips import LongClips, average_pieces, fit_model, read_pieces, sizes
 from mmlab.features.published import unit
 from mmlab.model import FusionModel, ModalityConfig
 from mmlab.types import Tokens, pad_tokens
@@ -25,6 +25,7 @@ STREAMS = FeatureInfo(
     "published", 11, 1.5, streams=(StreamInfo("2d", 6, 1.0), StreamInfo("3d", 5, 1.5))
 )
 ONE_STREAM = FeatureInfo("published", 5, 1.5)
+AT_PUBLISHED_RATE = FEATURES | {"video": FeatureInfo("colours", 6, 1.5)}
 
 
 def reference(prefix):
@@ -40,7 +41,7 @@ def _of(case, name):
     return name.startswith(case["case"] + "/")
 
 
-def dataset_of(folder, media, features=FEATURES):
+def dataset_of(folder, media, features=AT_PUBLISHED_RATE):
     clips = clip_table([(name, 0.0, 1e4, f"{name} is here", "test") for name in media])
     return make_dataset(folder, media, clips, features=features)
 
@@ -138,9 +139,56 @@ def test_clips_are_cut_as_published(frames, seconds, tmp_path):
 
 def test_without_sound_in_the_dataset_the_picture_says_how_long_a_clip_is(tmp_path):
     media = {"a": arrays(9, audio=None), "b": arrays(8, audio=None)}
-    dataset = dataset_of(tmp_path, media, {"video": FEATURES["video"]})
+    dataset = dataset_of(tmp_path, media, {"video": AT_PUBLISHED_RATE["video"]})
     owners = read_pieces(dataset, [0, 1], LongClips("clips", 3, 100, clips=4)).owners
     assert owners.tolist() == [0, 0, 0, 1, 1]  # the rest of two tokens is too short
+
+
+def of_rates(video, audio):
+    return {"video": FeatureInfo("any", 6, video), "audio": FeatureInfo("any", 40, audio)}
+
+
+@pytest.mark.parametrize("clips", [LongClips.msrvtt, LongClips.youcook2])
+@pytest.mark.parametrize("strategy", ["at_once", "nearest", "max_pool", "clips"])
+def test_other_rates_take_the_tokens_of_the_same_seconds(clips, strategy):
+    read = clips(strategy)
+    published = (read.video_tokens, read.audio_frames, read.audio_tokens)
+    assert sizes(read, of_rates(1.5, 100.0)) == published
+    assert sizes(read, {}) == sizes(read, of_rates(None, None)) == published
+    for video, audio in ((1.0, 100.0), (3.0, 50.0), (0.5, 1.0), (25.0, 100.0)):
+        found = sizes(read, of_rates(video, audio))
+        assert found.video == round(read.video_tokens / 1.5 * video)
+        assert found.audio == round(read.audio_frames / 100 * audio)
+        if read.audio_tokens is not None and audio != 100:  # no network: as many as are read
+            assert found.audio_tokens == round(7.68 * audio)
+    tiny = LongClips("nearest", 1, 1, audio_tokens=1)
+    assert sizes(tiny, of_rates(0.01, 0.01)) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("rate", [0.5, 1.0, 1.5, 2.0, 6.0])
+def test_picture_and_sound_of_a_part_are_of_the_same_seconds(rate, tmp_path):
+    seconds = 40
+    times = np.arange(round(seconds * rate)) / rate
+    frames = np.arange(100 * seconds) / 100
+    media = {
+        "video": np.repeat(times[:, None], 6, axis=1).astype(np.float32),
+        "audio": np.repeat(frames[:, None], 40, axis=1).astype(np.float32),
+    }
+    features = FEATURES | {"video": FeatureInfo("times", 6, rate)}
+    dataset = dataset_of(tmp_path, {"a": media}, features)
+    batch = read_pieces(dataset, [0], LongClips.msrvtt("clips")).batch
+    assert len(batch["video"].values) == 4
+    for part in range(4):
+        starts = [float(batch[name].values[part, 0, 0]) for name in ("video", "audio")]
+        assert starts == pytest.approx([8.0 * part, 7.68 * part], abs=1e-3)
+        assert int(batch["video"].mask[part].sum()) == round(8 * rate)
+
+
+def test_at_once_sees_as_long_as_it_hears(tmp_path):
+    dataset = dataset_of(tmp_path, {"a": arrays(60)}, FEATURES)  # 1 token per second
+    batch = read_pieces(dataset, [0], LongClips.msrvtt()).batch
+    assert int(batch["video"].mask.sum()) == 32
+    assert int(batch["audio"].mask.sum()) == 3072
 
 
 MODEL = small(
@@ -198,7 +246,7 @@ def test_the_embedding_of_a_cut_clip_is_the_mean_of_its_parts(model, dataset):
 @pytest.mark.parametrize("strategy", ["nearest", "max_pool"])
 def test_sound_is_shortened_behind_its_network(model, dataset, strategy):
     long_clips = LongClips(strategy, 5, 1000, audio_tokens=3)
-    fitted = fit_model(model, long_clips)
+    fitted = fit_model(model, long_clips, FEATURES)
     limited = replace(
         MODEL.modalities[2], max_tokens=3, shorten="max" if strategy == "max_pool" else strategy
     )
@@ -217,7 +265,7 @@ def test_sound_is_shortened_behind_its_network(model, dataset, strategy):
 def test_a_model_with_positions_keeps_its_own_smaller_limit():
     modalities = [replace(one, max_tokens=2) for one in MODEL.modalities]
     model = FusionModel(replace(MODEL, modalities=tuple(modalities), positions=True))
-    fitted = fit_model(model, LongClips("nearest", 2, 1000, audio_tokens=12))
+    fitted = fit_model(model, LongClips("nearest", 2, 1000, audio_tokens=12), FEATURES)
     assert fitted.config.modalities[2].max_tokens == 2
 
 

@@ -174,8 +174,52 @@ def test_the_missing_ones_of_a_complete_benchmark(model, plain):
     np.testing.assert_allclose(table["R@10"], alone["R@10"] * 40 / 50)
     np.testing.assert_array_equal(table["MedR"], alone["MedR"])
     assert (table["MedR corrected"] >= alone["MedR"]).all()
-    with pytest.raises(ValueError, match="39 queries in all, but 40 have a rank"):
+    with pytest.raises(ValueError, match="found 39, but 40 are here"):
         retriever.evaluate(total=39)
+
+
+def test_missing_queries_are_misses_without_being_asked_for(retriever):
+    table = retriever.matrix(late=True)
+    assert (table.missing > 0).sum() > 20
+    sides = [retriever.ranks(*pair) for pair in zip(table["query"], table.gallery, strict=True)]
+    for row, ranks in zip(table.to_dict("records"), sides, strict=True):
+        asked = row["clips"] + row["missing"]
+        complete = np.r_[ranks, np.full(row["missing"], float(asked))]
+        assert row["R@1"] == pytest.approx(100 * (ranks == 1).sum() / asked)
+        assert row["R@5"] == pytest.approx(100 * (ranks < 6).sum() / asked)
+        assert row["MedR"] == np.median(ranks)
+        assert row["MedR corrected"] == np.median(complete)
+        assert row["MeanR corrected"] == pytest.approx(complete.mean())
+        assert row["R@5 low"] <= row["R@5"] <= row["R@5 high"]
+
+
+def test_a_clip_that_is_not_there_is_one_query_more_whatever_the_captions(retriever):
+    """Nine captions of six clips are here, of a benchmark of ten."""
+    table = retriever.evaluate(total=10).set_index(["query", "gallery"])
+    alone = retriever.evaluate().set_index(["query", "gallery"])
+    assert (table.missing == alone.missing + 4).all()
+    asked = table.clips + table.missing
+    assert (asked["text", "video"], asked["video", "text"]) == (9 + 4, 10)
+    pd.testing.assert_series_equal(
+        table["R@5"] * asked, alone["R@5"] * (alone.clips + alone.missing), check_names=False
+    )
+    pd.testing.assert_frame_equal(retriever.evaluate(total=6), retriever.evaluate())
+    with pytest.raises(ValueError, match="found 5, but 6 are here"):
+        retriever.evaluate(total=5)
+
+
+def test_the_table_of_ranks_says_who_asked(retriever):
+    pairs = [("text", "video+audio late"), ("video", "text"), ("text", "audio")]
+    table = retriever.rank_table(pairs)
+    assert table.columns.tolist() == ["query", "gallery", "clip_id", "rank"]
+    ids = retriever.dataset.manifest.clip_id
+    by_clip = ["a#0.00-4.00", "b#0.00-4.00", "a#4.00-8.00", "mute#0.00-5.00", "d#1.00-6.00"]
+    of_text = [*ids[:6], *ids[7:]]
+    asked = [of_text, by_clip, [one for one in of_text if "mute" not in one]]
+    for pair, expected in zip(pairs, asked, strict=True):
+        own = table[(table["query"] == pair[0]) & (table.gallery == pair[1])]
+        assert own["rank"].tolist() == retriever.ranks(*pair).tolist()
+        assert own.clip_id.tolist() == expected
 
 
 def test_sides_are_read_and_bad_ones_named():
@@ -208,7 +252,7 @@ def test_a_dataset_without_one_modality_is_measured_without_it(model, tmp_path):
     with pytest.raises(ValueError, match="has no audio"):
         retriever.query(audio="a")
     with pytest.raises(ValueError, match="has no audio"):
-        retriever.score_seconds("a", ["about a"])
+        retriever.score_seconds("a", ["about a"], among="video+audio")
 
 
 def test_a_model_without_one_modality_leaves_it_unread(dataset):

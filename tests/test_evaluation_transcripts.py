@@ -1,5 +1,6 @@
 """Videos aligned with their transcripts from the retriever's scores to the measures."""
 
+import functools
 import json
 
 import numpy as np
@@ -118,18 +119,57 @@ def test_what_cannot_be_aligned_is_listed(perfect, tmp_path):
     result = align_videos(perfect, read_mining_youtube(tmp_path))
     assert [video.video_id for video in result.videos] == ["one"]
     reasons = dict(result.skipped)
-    assert reasons.keys() == {"two", "three", "four", "elsewhere"}
+    assert reasons.keys() == {"two", "two.grammar", "three", "four", "elsewhere"}
     assert "'fly_kite', which is not in the dictionary" in reasons["two"]
-    assert (reasons["three"], reasons["four"]) == ("has no frame labels", "has no transcript")
+    assert reasons["three"] == "has no frame labels; left out"
+    assert reasons["four"] == "has no transcript; left out"
 
 
 def test_a_transcript_longer_than_its_video_is_listed_or_named(perfect, tmp_path):
     corpus(tmp_path, videos=("one", "two"))
     (tmp_path / "two.grammar").write_text("background crack_egg " * 6 + "\n")
     result = align_videos(perfect, read_mining_youtube(tmp_path))
-    assert result.skipped == [("two", "12 entries need more than 10 s")]
+    ((name, reason),) = result.skipped
+    assert name == "two"
+    assert "12 entries of a transcript cannot fill 10 seconds" in reason
     (tmp_path / "one.grammar").write_text("background crack_egg " * 6 + "\n")
-    with pytest.raises(ValueError, match="as long as its transcript"):
+    with pytest.raises(ValueError, match="none of the 2 videos can be aligned.*2 listed"):
         align_videos(perfect, read_mining_youtube(tmp_path))
-    with pytest.raises(ValueError, match="must be above 0"):
-        align_videos(perfect, corpus(tmp_path), mean_seconds=0.0)
+
+
+def test_a_video_that_its_transcript_cannot_fill_takes_no_other_with_it(
+    perfect, tmp_path, monkeypatch
+):
+    align = functools.partial(align_transcript, longest=4)
+    monkeypatch.setattr("mmlab.evaluation.transcripts.align_transcript", align)
+    corpus(tmp_path, videos=("one", "two"))
+    (tmp_path / "two.grammar").write_text("background crack_egg\n")
+    result = align_videos(perfect, read_mining_youtube(tmp_path))
+    assert [video.video_id for video in result.videos] == ["one"]
+    ((name, reason),) = result.skipped
+    assert name == "two"
+    assert "2 entries of a transcript cannot fill 10 seconds, 1 to 4 each; left out" in reason
+
+
+@pytest.mark.parametrize("name", ["mean_seconds", "temperature"])
+@pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_mean_or_temperature_that_is_none_is_the_caller_s_mistake(perfect, tmp_path, name, value):
+    with pytest.raises(ValueError, match=f"{name} must be a number above 0, found {value}"):
+        align_videos(perfect, corpus(tmp_path), **{name: value})
+
+
+def test_what_the_scores_are_is_told(perfect, tmp_path):
+    assert align_videos(perfect, corpus(tmp_path)).score_name == "similarity, temperature 0.05"
+    published = align_videos(perfect, corpus(tmp_path), temperature=1.0)
+    assert published.summary()["scores"] == "similarity"
+
+
+def test_what_the_reader_could_not_use_is_listed_and_explains_a_failure(perfect, tmp_path):
+    corpus(tmp_path)
+    (tmp_path / "two.grammar").write_bytes(b"\xff\xfe\xff")
+    assert [name for name, _ in align_videos(perfect, read_mining_youtube(tmp_path)).skipped] == [
+        "two.grammar"
+    ]
+    (tmp_path / "one.grammar").unlink()
+    with pytest.raises(ValueError, match=r"two\.grammar.*one: has no transcript"):
+        align_videos(perfect, read_mining_youtube(tmp_path))

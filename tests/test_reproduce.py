@@ -119,6 +119,7 @@ def test_every_gallery_has_a_row_above_the_published_ones(msrvtt):
     assert rows["source"].eq(HERE).sum() == 4
     assert len(rows) == 4 + len(table.published)
     lines = str(table).splitlines()
+    assert "MedR  MedR corrected" in lines[1]
     assert sum(line.endswith(HERE) for line in lines) == 4
     assert any("VideoCLIP" in line and "10.4" in line for line in lines)
 
@@ -173,6 +174,7 @@ def test_youcook2_counts_the_clip_without_features_as_a_miss(tmp_path):
     ranks = ranks_one_by_one(model, words, there, 4608, ("2d_full", "3d_full"), "caption")
     check_scores(row(table, "text → video+audio"), ranks, 3350)
     assert len(ranks) == len(IDS) - 1
+    assert len(table.listed[RESNET]) == 1  # the item without features, with its reason
 
 
 def test_a_run_of_one_s_own_does_in_place_of_the_released_model(msrvtt, tmp_path):
@@ -217,6 +219,8 @@ def best_in_order(scores: np.ndarray) -> tuple[int, ...]:
 
 def test_crosstask_from_the_released_files_to_the_table(tmp_path):
     from mmlab.dataset import ClipDataset
+    from mmlab.evaluation.localization import localize_videos
+    from mmlab.evaluation.step_recall import VARIANTS
     from mmlab.features.registry import load_text_encoder
     from mmlab.readers.crosstask import read_crosstask
     from mmlab.retrieval import Retriever
@@ -226,7 +230,9 @@ def test_crosstask_from_the_released_files_to_the_table(tmp_path):
     model = write_model(tmp_path, "everything_at_once_tva")
     (table,) = run(tmp_path, "crosstask")
     assert table.failed == {}
-    found = row(table, "steps → video+audio")
+    both = table.ours[table.ours.direction == "steps → video+audio"].set_index("scores")
+    assert both.index.tolist() == ["similarity", "log_softmax"]
+    found = both.loc["similarity"]
     folder = tmp_path / "cache" / "reproduce" / "crosstask-resnet"
     dataset = ClipDataset.open(folder, text_encoder=load_text_encoder(str(words)))
     retriever = Retriever(model, dataset)
@@ -240,10 +246,17 @@ def test_crosstask_from_the_released_files_to_the_table(tmp_path):
         hits[video.task_id] += sum(truth[second, step] for step, second in enumerate(chosen))
         steps[video.task_id] += int(truth.any(axis=0).sum())
     expected = np.mean([100 * hits[task] / steps[task] for task in STEPS])
-    assert found["recall"] == pytest.approx(expected)
+    assert found["recall micro_task"] == pytest.approx(expected)
     assert found["videos"] == 3
     assert 0 <= found["chance"] <= found["upper bound"] <= 100
-    assert "w1" in " ".join(table.notes)
+    assert [name for name, _ in table.listed[RESNET]] == ["w1"]
+    assert f"{RESNET}: 1 listed: w1: no clip" in str(table)
+    result = localize_videos(
+        retriever, read_crosstask(tmp_path / "crosstask" / "crosstask_release"), form="log_softmax"
+    )
+    for variant in VARIANTS:
+        assert both.loc["log_softmax", f"recall {variant}"] == result.recall(variant)
+        assert f"recall {variant}" in str(table)
     assert set(table.ours["direction"]) == {
         *("steps → video", "steps → audio", "steps → video+audio")
     }
@@ -257,10 +270,51 @@ def test_mining_youtube_from_the_released_files_to_the_table(tmp_path):
     assert table.failed == {}
     found = row(table, "transcript → video+audio")
     assert found["videos"] == 2
+    assert found["scores"] == "similarity, temperature 0.05"
     bounds = table.ours.set_index("method").loc[["Oracle", "Evenly spread"], "MoF"]
     assert found["MoF"] <= bounds["Oracle"] <= 100
     assert bounds["Evenly spread"] > 50  # the labels are spread evenly but for whole seconds
     assert "not published here" in str(table)
+
+
+def test_what_was_done_to_long_videos_is_told_by_reason(tmp_path, capsys):
+    write_crosstask(tmp_path)
+    write_word_vectors(tmp_path)
+    write_model(tmp_path, "everything_at_once_tva")
+    release = tmp_path / "crosstask" / "crosstask_release"
+    (release / "annotations" / "t1_v1.csv").write_text("1,0,2\n2,20,40\n3,30,40\n7,1,2\n")
+    (tmp_path / "crosstask" / "resnet" / "v2_2d.npy").write_bytes(b"cut short")
+    tasks = release / "tasks_primary.txt"
+    tasks.write_text(tasks.read_text().replace("cut onion", "???"))
+    reproduce_command(tmp_path, ("crosstask",), out=tmp_path / "tables", quiet=True)
+    told = capsys.readouterr().out
+    for line in (
+        "2 listed, such as v1: 'stir': is annotated from 20 to 40 s, the video ends at 10 s; left",
+        "1 listed: t1_v1.csv line 4: names step 7 of 3",
+        "1 listed: v4: '???': holds no word that the model knows: similarity 0",
+        "2 listed, such as v2: no clip of this selection",
+    ):
+        assert f"{RESNET}: {line}" in told
+    listed = pd.read_csv(tmp_path / "tables" / "crosstask-listed.csv")
+    assert list(listed.columns) == ["backbone", "what", "reason"]
+    assert {"v1: 'stir'", "v1: 'serve'", "t1_v1.csv line 4", "w1", "v2"} <= set(listed.what)
+    assert set(listed.backbone) == {RESNET}
+    assert listed.reason.notna().all()
+
+
+def test_no_usable_video_says_why(tmp_path):
+    write_crosstask(tmp_path)
+    write_word_vectors(tmp_path)
+    write_model(tmp_path, "everything_at_once_tva")
+    annotations = tmp_path / "crosstask" / "crosstask_release" / "annotations"
+    for path in annotations.iterdir():
+        path.write_text("99,0,1\n")
+    (table,) = run(tmp_path, "crosstask")
+    assert "names step 99 of " in table.failed[RESNET]
+    write_tables([table], tmp_path / "tables")
+    listed = pd.read_csv(tmp_path / "tables" / "crosstask-listed.csv")
+    assert listed.what.tolist() == ["everything"]
+    assert listed.reason.tolist() == [table.failed[RESNET]]
 
 
 def test_an_empty_folder_says_what_to_get_and_where_to_put_it(tmp_path, capsys):
@@ -295,7 +349,9 @@ def test_the_list_is_complete(msrvtt, tmp_path):
 def test_tables_as_csv(msrvtt, tmp_path):
     tables = run(msrvtt[0], "msrvtt", "mining-youtube")
     paths = write_tables(tables, tmp_path / "tables")
-    assert [path.name for path in paths] == ["msrvtt.csv", "mining-youtube.csv"]
+    assert [path.name for path in paths] == [
+        *("msrvtt.csv", "msrvtt-listed.csv", "mining-youtube.csv", "mining-youtube-listed.csv")
+    ]
     read = pd.read_csv(paths[0])
     assert len(read) == len(tables[0].rows())
     assert read.loc[0, "R@50 high"] == pytest.approx(tables[0].ours.loc[0, "R@50 high"])

@@ -20,7 +20,10 @@ def test_the_tables_hold_what_the_retriever_says():
             assert found.loc[f"text → {gallery}", measure] == row[measure]
     videos = mmlab.read_crosstask(mmlab.data_folder() / "sample" / "crosstask")
     result = localize_videos(retriever, videos)
-    assert steps.loc["steps → video+audio", "recall"] == pytest.approx(result.recall())
-    assert steps.loc["steps → video+audio", "recall"] > steps.loc["steps → video+audio", "chance"]
+    forms = steps.set_index("scores")
+    assert forms.loc["similarity", "recall micro_task"] == pytest.approx(result.recall())
+    shares = result.log_probabilities()
+    assert forms.loc["log_softmax", "recall macro_video"] == shares.recall("macro_video")
+    assert (forms["recall micro_task"] > forms["chance"]).all()
     by_method = aligned.set_index("method")["MoF"]
     assert by_method["sample model"] <= by_method["Oracle"]

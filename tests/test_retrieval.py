@@ -109,7 +109,9 @@ def test_evaluate_covers_every_direction_between_disjoint_combinations(retriever
     directions = set(zip(table["query"], table["gallery"], strict=True))
     assert len(directions) == len(table) == 12
     assert ("text", "video+audio") in directions
-    assert (table["R@10"] == 100).all()  # five clips only
+    there = table.clips / (table.clips + table.missing)
+    np.testing.assert_allclose(table["R@10"], 100 * there)  # five clips only
+    assert (table.missing > 0).any()
     assert (table["R@1 low"] <= table["R@1"]).all()
 
 
@@ -169,6 +171,33 @@ def test_command_line_evaluation_prints_what_is_missing(run, capsys):
     heard = next(line for line in lines if line.startswith("text → audio "))
     assert "R@50  40.0 [" in heard
     assert heard.endswith("MedR corrected 10.0  (6 missing)")
+    asked(evaluation.evaluate, run)
+    heard = next(line for line in capsys.readouterr().out.splitlines() if "text → audio " in line)
+    assert "R@50  80.0 [" in heard
+    assert heard.endswith("(1 missing)")
+
+
+def test_command_line_evaluation_checks_where_to_write_before_the_work(run, tmp_path, monkeypatch):
+    def work(*_, **__):
+        raise AssertionError("the work began")
+
+    monkeypatch.setattr(evaluation, "_retriever", work)
+    with pytest.raises(ValueError, match="is a folder; give --out the name of a file"):
+        asked(evaluation.evaluate, run, "--out", tmp_path)
+    with pytest.raises(AssertionError, match="the work began"):
+        asked(evaluation.evaluate, run, "--out", tmp_path / "new" / "folder" / "table.csv")
+    assert (tmp_path / "new" / "folder").is_dir()
+
+
+@pytest.mark.parametrize("option", ["--in", "--among"])
+def test_command_line_search_takes_both_names_of_the_option(run, retriever, option, capsys):
+    asked(evaluation.search, run, "red", option, "video", "--json")
+    hits = json.loads(capsys.readouterr().out)
+    expected = retriever.search(text="red", among="video")
+    assert [hit["clip_id"] for hit in hits] == expected.clip_id.tolist()
+    asked(evaluation.search, run, "red", "--json")
+    hits = json.loads(capsys.readouterr().out)
+    assert [hit["clip_id"] for hit in hits] == retriever.search(text="red").clip_id.tolist()
 
 
 @pytest.mark.parametrize("strategy", ["at_once", "nearest", "max_pool", "clips"])

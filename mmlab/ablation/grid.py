@@ -68,23 +68,25 @@ def ablate(
         tell: is given a line for each run.
 
     Raises:
-        ValueError: the dataset lacks a modality, or `out` holds runs of other settings.
+        ValueError: the dataset lacks a modality; `out` is a file, or holds a damaged report or
+            runs of other settings.
         KeyboardInterrupt: somebody stopped it; the same call continues it.
     """
     dataset = ClipDataset.open(dataset_folder)
-    runs, results, started = plan(dataset, out, settings), [], time.perf_counter()
-    done = sum(map(is_finished, runs))  # and none is of other settings
+    runs, results = plan(dataset, out, settings), []
+    done = [run for run in runs if is_finished(run)]  # and none is of other settings
+    before, started = _seconds_before(out, done, settings.workers), time.perf_counter()
+    out.mkdir(parents=True, exist_ok=True)
     threads = max(1, cores() // settings.workers)
     try:
         for result in complete_all(runs, settings.workers, threads):
             results.append(result)
-            each = (time.perf_counter() - started) / max(1, len(results) - done)
-            left = each * (len(runs) - max(len(results), done))
+            each = (time.perf_counter() - started) / max(1, len(results) - len(done))
+            left = each * (len(runs) - max(len(results), len(done)))
             tell(run_line(result, len(results), len(runs), left_seconds=left))
     finally:
-        seconds = time.perf_counter() - started + _seconds_before(out)
+        seconds = time.perf_counter() - started + before
         report = _report(results, dataset, settings, seconds)
-        out.mkdir(parents=True, exist_ok=True)
         write_atomically(out / REPORT, report.to_json().encode())
     return report
 
@@ -115,10 +117,22 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _seconds_before(out: Path) -> float:
-    """Wall time of earlier commands that worked on the same folder."""
+def _seconds_before(out: Path, done: Sequence[Run], workers: int) -> float:
+    """Wall time of earlier commands that worked on the same folder.
+
+    It stands in their report; without that, it is what the finished runs took, as if by as many
+    workers as now.
+
+    Raises:
+        ValueError: `out` is a file, or holds a report that cannot be read.
+    """
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"{out} is a file; give --out a folder for the runs")
     path = out / REPORT
-    return float(Report.read(path).settings["wall_seconds"]) if path.exists() else 0.0
+    if path.exists():
+        return float(Report.read(path).settings["wall_seconds"])
+    own = [Result(run).about() for run in done]
+    return sum(one["training_seconds"] + one["asking_seconds"] for one in own) / workers
 
 
 def _report(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +65,16 @@ class Report:
 
     @classmethod
     def from_json(cls, text: str) -> Report:
-        """Read what `to_json` wrote."""
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: it is something else.
+        """
         content = json.loads(text)
+        wanted = {one.name: list for one in fields(cls)} | {"settings": dict, "environment": dict}
+        found = {name: type(part) for name, part in dict(content).items()}
+        if found != wanted:
+            raise ValueError(f"a report has {', '.join(wanted)}; found {', '.join(found)}")
         return cls(
             **{
                 name: pd.DataFrame(value) if isinstance(value, list) else value
@@ -80,12 +88,19 @@ class Report:
 
         Raises:
             FileNotFoundError: it is not there; the message says how to make it.
+            ValueError: it is damaged; the message says what to do.
         """
         if not path.exists():
             raise FileNotFoundError(
                 f"{path} is not there; `mmlab ablate --report {path.name}` makes it"
             )
-        return cls.from_json(path.read_text(encoding="utf-8"))
+        try:
+            return cls.from_json(path.read_text(encoding="utf-8"))
+        except (ValueError, TypeError) as error:
+            raise ValueError(
+                f"{path} is damaged ({error}); delete it and run the same `mmlab ablate` again: "
+                "finished runs are kept, and the report is made of them"
+            ) from error
 
 
 def _lines(value: Any) -> str:

@@ -23,6 +23,8 @@ from mmlab.types import Modality
 RANKS, ABOUT = "ranks.parquet", "ablation.json"
 """What a finished run holds; written in this order, so that the second says it is finished."""
 
+ABOUT_FIELDS = ("identity", "parameters", "training_seconds", "asking_seconds")
+
 
 @dataclass(frozen=True)
 class Run:
@@ -70,8 +72,18 @@ class Result:
     fresh: bool = True
 
     def about(self) -> dict[str, Any]:
-        """Its identity, its parameters, its seconds of training and of asking."""
-        return json.loads((self.run.folder / ABOUT).read_text())
+        """Its identity, its parameters, its seconds of training and of asking.
+
+        Raises:
+            ValueError: the file is damaged.
+        """
+        path = self.run.folder / ABOUT
+        try:
+            return {name: json.loads(path.read_text())[name] for name in ABOUT_FIELDS}
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(
+                f"{path} is damaged ({error}); delete it: the same command makes this run again"
+            ) from error
 
     def ranks(self) -> pd.DataFrame:
         """What `mmlab.ablation.tasks.measure` gave."""
@@ -93,7 +105,7 @@ def is_finished(run: Run) -> bool:
     """
     if not (run.folder / ABOUT).exists():
         return False
-    found = json.loads((run.folder / ABOUT).read_text())["identity"]
+    found = Result(run).about()["identity"]
     if other := _first_difference(found, json.loads(json.dumps(run.identity()))):
         raise ValueError(
             f"{run.folder} holds a run with other settings ({other}); choose another folder with "

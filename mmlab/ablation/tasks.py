@@ -6,23 +6,19 @@ fusion; and the captions of long clips, embedded in each of the published ways.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import permutations
 
 import numpy as np
 import pandas as pd
-import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from mmlab.dataset import ClipDataset
-from mmlab.evaluation import rank_of_match
+from mmlab.evaluation.items import CLIP
 from mmlab.evaluation.long_clips import LongClips, LongStrategy
-from mmlab.features.audio import FRAMES_PER_SECOND
+from mmlab.evaluation.matrix import Side, directions
 from mmlab.model import FusionModel
 from mmlab.retrieval import Retriever
-from mmlab.sampling import MIN_SECONDS, PUBLISHED_TOKENS
-from mmlab.types import Combination, all_combinations, combination_name
+from mmlab.types import all_combinations, combination_name
 
 JOINT, LATE = "joint", "late"
 STRATEGIES: dict[LongStrategy, str] = {
@@ -32,8 +28,6 @@ STRATEGIES: dict[LongStrategy, str] = {
     "clips": "long, cut in clips",
 }
 STEPS_OF_A_LONG_CLIP = 3
-FRAMES_PER_TOKEN = 64
-"""Of sound, behind the published network and the sample model's."""
 
 COLUMNS = ["query", "gallery", "how", "clip_id", "rank"]
 
@@ -70,40 +64,32 @@ def measure(model: FusionModel, clips: ClipDataset) -> pd.DataFrame:
         clips: those to ask about.
 
     Returns:
-        query, gallery, how, clip_id, rank: one row for each task and each clip that has both
-        sides. Long clips have ids of their own.
+        query, gallery, how, clip_id, rank: one row for each task and each query that has both
+        sides, as `Retriever.ranks` counts them. Long clips have ids of their own.
     """
     every = all_combinations(model.config.names)
-    pairs = [(one, other) for one, other in permutations(every, 2) if not set(one) & set(other)]
+    pairs = directions(every)
     retriever = Retriever(model, clips)
-    tables = [_ranked(retriever, one, other, JOINT) for one, other in pairs]
-    fused = [pair for pair in pairs if max(map(len, pair)) > 1]
-    tables += [_ranked(retriever, one, other, LATE) for one, other in fused]
+    tables = [_ranked(retriever, pairs, JOINT)]
+    if late := [pair for pair in directions(every, late=True) if any(side.late for side in pair)]:
+        tables.append(_ranked(retriever, late, LATE))
     long = long_clips(clips)
     if len(long):
+        of_text = [pair for pair in pairs if pair[0].names == ("text",)]
         for strategy, how in STRATEGIES.items():
             if strategy == "at_once" and model.config.positions:
                 continue  # there is no position for what comes after the last one
-            asked = Retriever(model, long, long_clips=reading(clips, strategy))
-            tables += [_ranked(asked, one, other, how) for one, other in pairs if one == ("text",)]
+            asked = Retriever(model, long, long_clips=LongClips.msrvtt(strategy))
+            tables.append(_ranked(asked, of_text, how))
     return pd.concat(tables, ignore_index=True)
 
 
-def _ranked(
-    retriever: Retriever, query: Combination, gallery: Combination, how: str
-) -> pd.DataFrame:
-    embed = _late if how == LATE else Retriever.embeddings
-    one, other = embed(retriever, query), embed(retriever, gallery)
-    both = one.any(dim=1) & other.any(dim=1)
-    ranks = rank_of_match(one[both], other[both])
-    ids = retriever.dataset.manifest["clip_id"].to_numpy()[both.numpy()]
-    row = {"query": combination_name(query), "gallery": combination_name(gallery), "how": how}
-    return pd.DataFrame(row | {"clip_id": ids, "rank": ranks})[COLUMNS]
-
-
-def _late(retriever: Retriever, names: Combination) -> Tensor:
-    """(clips, P) of unit length: the mean of the single embeddings; what is missing counts 0."""
-    return F.normalize(torch.stack([retriever.embeddings((one,)) for one in names]).sum(0), dim=1)
+def _ranked(retriever: Retriever, pairs: Sequence[tuple[Side, Side]], how: str) -> pd.DataFrame:
+    """The retriever's own ranks; a side is named by what it is made of, `how` says the rest."""
+    table = retriever.rank_table(pairs).assign(how=how)
+    names = {side.name: combination_name(side.names) for pair in pairs for side in pair}
+    table[["query", "gallery"]] = table[["query", "gallery"]].replace(names)
+    return table[COLUMNS]
 
 
 def long_clips(clips: ClipDataset, steps: int = STEPS_OF_A_LONG_CLIP) -> ClipDataset:
@@ -119,7 +105,7 @@ def long_clips(clips: ClipDataset, steps: int = STEPS_OF_A_LONG_CLIP) -> ClipDat
         The long clips, without any where no medium has so many.
     """
     rows = []
-    parts = clips.manifest.drop_duplicates(["media_id", "start_seconds", "end_seconds"])
+    parts = clips.manifest.drop_duplicates(CLIP)
     ordered = parts.sort_values(["media_id", "start_seconds"], kind="stable")
     for _, own in ordered.groupby("media_id", sort=False):
         for first in range(len(own) - steps + 1):
@@ -142,21 +128,6 @@ def long_clips(clips: ClipDataset, steps: int = STEPS_OF_A_LONG_CLIP) -> ClipDat
         features=clips.features,
         text_encoder=clips.text_encoder,
     )
-
-
-def reading(clips: ClipDataset, strategy: LongStrategy) -> LongClips:
-    """How a strategy reads long clips: of 8 s as in training, or up to four times as much."""
-    infos, parts = clips.features, LongClips.msrvtt("clips").clips
-    rate = infos["video"].tokens_per_second or 1.0
-    video, frames = round(MIN_SECONDS * rate), PUBLISHED_TOKENS["audio"]
-    if strategy == "clips":
-        return LongClips(strategy, video, frames, clips=parts)
-    if strategy == "at_once":
-        return LongClips(strategy, parts * video, parts * frames)
-    sound_rate = infos["audio"].tokens_per_second if "audio" in infos else None
-    per_token = FRAMES_PER_TOKEN if sound_rate in (None, FRAMES_PER_SECOND) else 1
-    tokens = round(frames / FRAMES_PER_SECOND * (sound_rate or FRAMES_PER_SECOND) / per_token)
-    return LongClips(strategy, video, parts * frames, audio_tokens=max(1, tokens))
 
 
 def by_task(table: pd.DataFrame) -> dict[Task, pd.Series]:

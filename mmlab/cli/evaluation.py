@@ -12,6 +12,9 @@ from tyro.conf import Positional
 from mmlab.evaluation.long_clips import LongClips, LongStrategy
 from mmlab.retrieval import Retriever
 
+Among = Annotated[str | None, tyro.conf.arg(name="in", aliases=["--among"])]
+"""What is looked through: the same option of every command that has it."""
+
 SHOWN = ("R@1", "R@5", "R@10", "R@50", "MedR")
 
 
@@ -35,10 +38,14 @@ def evaluate(
         late: beside each fused combination the mean of its modalities' embeddings.
         strategy: how long clips are read; default: whole.
         lengths: whose published numbers of tokens the strategy takes.
-        total: queries of the complete benchmark; missing ones count as misses, as published.
+        total: clips of the complete benchmark: those that are not here count as misses as well.
         json: print every figure as JSON.
         out: also write the table there as csv.
     """
+    if out:
+        if out.is_dir():
+            raise ValueError(f"{out} is a folder; give --out the name of a file, such as table.csv")
+        out.parent.mkdir(parents=True, exist_ok=True)  # not after the work
     retriever = _retriever(run, split, _long_clips(strategy, lengths))
     measure = retriever.matrix if all else retriever.evaluate
     table = measure(late=late, total=total)
@@ -47,7 +54,7 @@ def evaluate(
     else:
         names = ", ".join(sorted(set(retriever.dataset.manifest.split)))
         print(f"{len(retriever.dataset)} clips of the split {names}; percent, [95 % interval]")
-        _print_table(table, corrected=total is not None)
+        _print_table(table)
     if out:
         table.to_csv(out, index=False)
 
@@ -87,7 +94,7 @@ def search(
     text: Positional[str | None] = None,
     video: str | None = None,
     audio: str | None = None,
-    among: Annotated[str, tyro.conf.arg(name="in")] = "video+audio",
+    among: Among = None,
     split: str | None = None,
     top: int = 10,
     json: bool = False,
@@ -99,7 +106,7 @@ def search(
         text: a sentence.
         video: a clip id or a media file whose picture to ask with.
         audio: a clip id or a media file whose sound to ask with.
-        among: the combination to search in, such as video+audio.
+        among: what of the clips to search in, such as video+audio; default: all but their text.
         split: which clips; default: test if there is one, else all.
         top: how many answers.
         json: print JSON instead of a table.
@@ -137,7 +144,7 @@ def bench_evaluation(
         write_atomically(out, report.to_json().encode())
 
 
-def _print_table(table: pd.DataFrame, *, corrected: bool) -> None:
+def _print_table(table: pd.DataFrame) -> None:
     """One line per direction; behind it what is missing or stands twice."""
     width = max(len(_direction(row)) for row in table.to_dict("records"))
     for row in table.to_dict("records"):
@@ -146,7 +153,7 @@ def _print_table(table: pd.DataFrame, *, corrected: bool) -> None:
             for name in SHOWN
             if row["clips"]
         ]
-        if corrected and row["clips"]:
+        if row["missing"] and row["clips"]:
             cells.append(f"MedR corrected {row['MedR corrected']:.1f}")
         notes = [f"{row[name]} {name}" for name in ("missing", "repeated captions") if row[name]]
         cells += [f"({', '.join(notes)})"] if notes else []

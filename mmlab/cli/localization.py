@@ -9,16 +9,22 @@ from typing import Any, Literal
 import pandas as pd
 from tyro.conf import Positional
 
+from mmlab.cli.evaluation import Among
+
 Benchmark = Literal["crosstask", "mining-youtube"]
+Scores = Literal["similarity", "log_softmax"]
 
 
-def localize(run: Positional[Path], video: Positional[Path], steps: Path) -> None:
+def localize(
+    run: Positional[Path], video: Positional[Path], steps: Path, among: Among = None
+) -> None:
     """Place the ordered steps of a task in a long video.
 
     Args:
         run: a trained model's folder.
         video: a media file.
         steps: a text file with one step on each line, in order.
+        among: what of the video is fused, such as video+audio; default: all but text.
     """
     from mmlab.evaluation import ordered_assignment
     from mmlab.readers.safe import read_text
@@ -29,7 +35,7 @@ def localize(run: Positional[Path], video: Positional[Path], steps: Path) -> Non
     if not sentences:
         raise ValueError(f"{steps} holds no step; write one on each line")
     model, dataset = open_run(run)
-    scores = Retriever(model, dataset).score_seconds(video, sentences)
+    scores = Retriever(model, dataset).score_seconds(video, sentences, among=among)
     for step, second in enumerate(ordered_assignment(scores).argmax(axis=0)):
         print(f"{second // 60:3d}:{second % 60:02d}  {scores[second, step]:.2f}  {sentences[step]}")
 
@@ -38,9 +44,10 @@ def evaluate_steps(
     run: Positional[Path],
     annotations: Positional[Path],
     benchmark: Benchmark | None = None,
-    among: str = "video+audio",
+    among: Among = None,
     split: str | None = None,
     radius_seconds: float = 2.0,
+    scores: Scores | None = None,
     json: bool = False,
 ) -> None:
     """Measure how well a model finds the steps of a benchmark's videos.
@@ -49,18 +56,25 @@ def evaluate_steps(
         run: a trained model's folder.
         annotations: a folder in the layout of CrossTask or of MiningYouTube.
         benchmark: which of these; default: what the folder holds.
-        among: what of the videos is fused, such as video+audio.
+        among: what of the videos is fused, such as video+audio; default: all but text.
         split: the videos of which clips; default: test if there is one, else all.
         radius_seconds: a second is seen and heard with this much before and after it.
+        scores: similarity, or log_softmax over the steps of a video, which CrossTask's own code
+            feeds to the ordered assignment; default: as MCN, similarity for CrossTask and
+            log_softmax for the steps of MiningYouTube. Transcripts are aligned with similarities.
         json: print JSON instead of tables.
     """
     from mmlab.retrieval import Retriever
     from mmlab.runs import clips_to_ask, open_run
+    from mmlab.types import combination_name
 
     name = benchmark or _benchmark_of(annotations)
     model, dataset = open_run(run)
     retriever = Retriever(model, clips_to_ask(dataset, split))
-    measured = _measure(retriever, annotations, name, among, radius_seconds)
+    among = among or combination_name(retriever.all_but_text)
+    form = scores or ("similarity" if name == "crosstask" else "log_softmax")
+    how = {"among": among, "radius_seconds": radius_seconds}
+    measured = _measure(retriever, annotations, name, form, how)
     if json:
         print(json_format.dumps({"benchmark": name, "among": among, **measured}))
         return
@@ -82,7 +96,7 @@ def _benchmark_of(folder: Path) -> Benchmark:
 
 
 def _measure(
-    retriever: Any, folder: Path, benchmark: Benchmark, among: str, radius_seconds: float
+    retriever: Any, folder: Path, benchmark: Benchmark, form: Scores, how: dict[str, Any]
 ) -> dict[str, dict[str, Any]]:
     """What `summary` of each result gives, by what was measured."""
     from mmlab.evaluation.localization import localize_videos
@@ -90,25 +104,21 @@ def _measure(
     from mmlab.readers.crosstask import read_crosstask
     from mmlab.readers.mining_youtube import read_mining_youtube
 
-    how: dict[str, Any] = {"among": among, "radius_seconds": radius_seconds}
     if benchmark == "crosstask":
         videos = read_crosstask(folder)
-        found = localize_videos(retriever, videos, **how)
-        found.skipped.extend(videos.skipped)
-        return {"steps": found.summary()}
+        return {"steps": localize_videos(retriever, videos, form=form, **how).summary()}
     corpus = read_mining_youtube(folder)
-    aligned = align_videos(retriever, corpus, **how)
-    aligned.skipped.extend(corpus.skipped)
-    timed = corpus.localization()
-    if not timed:
-        return {"alignment": aligned.summary()}
-    steps = localize_videos(retriever, timed, **how).log_probabilities()
-    return {"alignment": aligned.summary(), "steps": steps.summary()}
+    measured = {"alignment": align_videos(retriever, corpus, **how).summary()}
+    if timed := corpus.localization():
+        measured["steps"] = localize_videos(retriever, timed, form=form, **how).summary()
+    return measured
 
 
 def _print_part(part: str, values: dict[str, Any]) -> None:
-    """A part's tables, then what was left out, by reason."""
-    print(f"{part}: {values['videos']} videos; percent")
+    """A part's tables, then what was listed, by reason."""
+    from mmlab.evaluation.listing import by_reason
+
+    print(f"{part}: {values['videos']} videos; scores: {values['scores']}; percent")
     if "alignment" in values:
         print(pd.DataFrame(values["alignment"]).to_string(float_format="{:.1f}".format))
     else:
@@ -118,6 +128,5 @@ def _print_part(part: str, values: dict[str, Any]) -> None:
             print(
                 f"{name}:", ", ".join(f"{key} {value:.4g}" for key, value in values[name].items())
             )
-    reasons = pd.DataFrame(values["skipped"], columns=["what", "reason"])
-    for reason, what in reasons.groupby("reason", sort=False).what:
-        print(f"{len(what)} listed ({what.iloc[0]}{', ...' * (len(what) > 1)}): {reason}")
+    for line in by_reason(values["skipped"]):
+        print(line)

@@ -107,7 +107,7 @@ def embed_clips(
     """
     rows = range(len(dataset)) if rows is None else rows
     together = max(1, BATCH_ITEMS // (long_clips.clips if long_clips else 1))
-    fitted = fit_model(model, long_clips)
+    fitted = fit_model(model, long_clips, dataset.features)
     parts = []
     for start in range(0, len(rows), together):
         some = rows[start : start + together]

@@ -25,7 +25,8 @@ class Matches(NamedTuple):
         queries: (Q,) rows of the manifest whose query embeddings ask.
         candidates: (K,) rows whose gallery embeddings answer.
         targets: for each query the candidates that are right, numbers below K.
-        missing: queries that take no part, as they or all that would be right lack their side.
+        missing: further queries, which have no rank: they or all that would be right lack their
+            side.
     """
 
     queries: np.ndarray
@@ -61,15 +62,36 @@ class ClipItems:
         return self.first_of_text if names == ("text",) else np.arange(len(self.manifest))
 
     @cached_property
+    def clips(self) -> int:
+        """How many different ones there are."""
+        return len(np.unique(self.first_of_clip))
+
+    @cached_property
     def has_several_captions(self) -> bool:
         """Whether any clip has."""
-        return len(np.unique(self.first_of_clip)) < len(self.manifest)
+        return self.clips < len(self.manifest)
 
     @cached_property
     def shared_captions(self) -> np.ndarray:
         """(rows,) bool: whether the row's caption also stands for another clip."""
         clips = pd.Series(self.first_of_clip).groupby(self.first_of_text)
         return clips.transform("nunique").to_numpy() > 1
+
+    def absent(self, total: int | None) -> int:
+        """Clips of a complete benchmark of which there is no row.
+
+        Args:
+            total: clips of the benchmark; None: those that are here.
+
+        Raises:
+            ValueError: there are more here.
+        """
+        if total is not None and total < self.clips:
+            raise ValueError(
+                f"total is how many clips the complete benchmark has, found {total}, but "
+                f"{self.clips} are here"
+            )
+        return 0 if total is None else total - self.clips
 
     def matches(self, query: Combination, gallery: Combination, has_both: np.ndarray) -> Matches:
         """The items of a direction.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,8 @@ from scipy.special import log_softmax
 
 from mmlab.evaluation.assignment import assigned_or_missed, best_steps, ordered_assignment
 from mmlab.evaluation.detection import Detection, detection_of
-from mmlab.evaluation.scoring import Skipped, score_videos
+from mmlab.evaluation.listing import Skipped, because
+from mmlab.evaluation.scoring import ScoreForm, score_name, score_videos
 from mmlab.evaluation.spans import MomentRecall, Span, best_span, moment_recall
 from mmlab.evaluation.step_recall import (
     VARIANTS,
@@ -29,13 +30,14 @@ from mmlab.evaluation.step_recall import (
     recall_of,
     step_recall,
 )
-from mmlab.readers.localization import LocalizationVideo
+from mmlab.readers.localization import LocalizationVideo, LocalizationVideos
 
 if TYPE_CHECKING:
     from mmlab.retrieval import Retriever
 
 __all__ = [
     "LocalizationResult",
+    "ScoreForm",
     "chance_recall",
     "localization_recall",
     "localize_videos",
@@ -53,12 +55,16 @@ class LocalizationResult:
         scores: (T, K) of each: how well each second fits each step.
         truth: (T, K) bool of each: which second shows which step.
         skipped: (which video or step, reason) of what could not be used as it is.
+        form: what the scores are.
+        temperature: what similarities were divided by.
     """
 
     videos: list[LocalizationVideo]
     scores: list[np.ndarray]
     truth: list[np.ndarray]
     skipped: Skipped = field(default_factory=list)
+    form: ScoreForm = "similarity"
+    temperature: float = 1.0
 
     @cached_property
     def chosen(self) -> list[np.ndarray]:
@@ -73,17 +79,23 @@ class LocalizationResult:
         """The task of each video."""
         return [video.task_id for video in self.videos]
 
+    @property
+    def score_name(self) -> str:
+        """The form of the scores, with the temperature where it is not 1."""
+        return score_name(self.form, self.temperature)
+
     def log_probabilities(self, *, temperature: float = 1.0) -> LocalizationResult:
         """The same videos with a log-softmax over the steps of each second as scores.
 
-        So do CrossTask's own code, VideoCLIP, and MCN for MiningYouTube; MCN takes similarities as
-        they are for CrossTask, as `localize_videos` does. The two may choose other seconds.
+        The two forms may choose other seconds, but not in the variant "frame".
 
         Args:
-            temperature: what scores are divided by first.
+            temperature: what scores are divided by first; 1 as in the published code, where the
+                shares of cosines, which differ by 2 at the most, are nearly equal.
         """
         scores = [log_softmax(table / temperature, axis=1) for table in self.scores]
-        return replace(self, scores=scores)
+        divided = self.temperature * temperature
+        return replace(self, scores=scores, form="log_softmax", temperature=divided)
 
     def recall(self, variant: Variant = "micro_task") -> float:
         """Steps found, in percent; `localization_recall` also says in which task and video."""
@@ -115,14 +127,22 @@ class LocalizationResult:
         return detection_of(self.scores, self.truth, tasks)
 
     def moments(self, *, level: float = 0.7) -> MomentRecall:
-        """Every step as a single query: one span of its video, see `best_span`."""
+        """Every step as a single query: one span of its video, see `best_span`.
+
+        What of a true segment lies behind the end of the video does not count, as in the recall.
+        """
         spans: list[Span] = []
         truth: list[list[Span]] = []
         for video, scores in zip(self.videos, self.scores, strict=True):
             for step in range(len(video.steps)):
                 spans.append(best_span(scores[:, step], level=level))
-                segments = [one for one in video.segments if one[0] == step]
-                truth.append([(start, end) for _, start, end in segments if start < len(scores)])
+                truth.append(
+                    [
+                        (start, min(end, len(scores)))
+                        for number, start, end in video.segments
+                        if number == step and start < len(scores)
+                    ]
+                )
         return moment_recall(spans, truth)
 
     def summary(self) -> dict[str, Any]:
@@ -130,6 +150,7 @@ class LocalizationResult:
         detection, moments = self.detection(), self.moments()
         return {
             "videos": len(self.videos),
+            "scores": self.score_name,
             "recall": self.table().to_dict(orient="index"),
             "detection": {"mAP": detection.percent, "chance": detection.chance},
             "moments": {f"R@1 at IoU {limit}": value for limit, value in moments.percent.items()}
@@ -141,13 +162,15 @@ class LocalizationResult:
         """All variants beside their bounds.
 
         Returns:
-            By variant: recall, chance, oracle, upper_bound (percent), tasks, videos, steps
-            (annotated ones) and unannotated (videos without any, which count nowhere).
+            By variant: scores (their form), recall, chance, oracle, upper_bound (percent), tasks,
+            videos, steps (annotated ones) and unannotated (videos without any, which count
+            nowhere).
         """
         rows = {}
         for variant in VARIANTS:
             found = localization_recall(self, variant)
             rows[variant] = {
+                "scores": self.score_name,
                 "recall": found.percent,
                 "chance": self.chance(variant, draws=draws, seed=seed),
                 "oracle": self.oracle(variant),
@@ -168,8 +191,11 @@ def localization_recall(result: LocalizationResult, variant: Variant = "micro_ta
         variant: how to average, see `mmlab.evaluation.step_recall.Variant`.
 
     Raises:
-        ValueError: no such variant; no video has an annotated step.
+        ValueError: no such variant; no video has an annotated step, with what was listed.
     """
+    if not any(truth.any() for truth in result.truth):
+        listed = because(result.skipped)
+        raise ValueError(f"no video has an annotated step, so recall is undefined{listed}")
     by_second = variant == "frame"
     chosen = [best_steps(scores) for scores in result.scores] if by_second else result.chosen
     names = [video.video_id for video in result.videos]
@@ -182,6 +208,7 @@ def localize_videos(
     *,
     among: str = "video+audio",
     radius_seconds: float = 2.0,
+    form: ScoreForm = "similarity",
 ) -> LocalizationResult:
     """Find the steps of videos.
 
@@ -191,29 +218,37 @@ def localize_videos(
         videos: with their steps and when these are seen.
         among: what of a video is fused, such as "video+audio".
         radius_seconds: a second is seen and heard with this much before and after it.
+        form: of the scores; "log_softmax" is that of `LocalizationResult.log_probabilities`.
 
     Returns:
-        The scored videos, in order. `skipped` lists what was left out: videos that are not at
-        hand, damaged, or with scores that are NaN, and annotated steps behind the end of a
-        video; and steps without a word that the model knows, which score 0. A video without
-        annotated steps stays; the measures count it.
+        The scored videos, in order. `skipped` lists what the reader of the annotation could not
+        use; videos that are left out because they are not at hand, damaged, without anything of
+        `among`, or with scores that are NaN; annotated steps behind the end of a video; steps that
+        count as missed; and steps without a word that the model knows, whose similarity is 0.
+        A video without annotated steps stays; the measures count it.
 
     Raises:
-        ValueError: none of the videos can be scored.
+        ValueError: no such combination or form, one with text, or a radius that is no number of
+            seconds; none of the videos can be scored, with the reasons.
 
     Example:
         >>> retriever = Retriever(model, dataset.select(split="test"))
         >>> result = localize_videos(retriever, read_crosstask(folder))
         >>> result.recall("micro_task"), result.chance(), result.upper_bound()
     """
+    if form not in get_args(ScoreForm):
+        raise ValueError(f"scores have the forms {', '.join(get_args(ScoreForm))}, found {form!r}")
     wanted = [(video.video_id, video.steps) for video in videos]
-    found, skipped = score_videos(retriever, wanted, among=among, radius_seconds=radius_seconds)
+    unread = videos.skipped if isinstance(videos, LocalizationVideos) else ()
+    how: dict[str, Any] = {"among": among, "radius_seconds": radius_seconds}
+    found, skipped = score_videos(retriever, wanted, **how, listed=unread)
     kept = [videos[place] for place in found]
     scores = list(found.values())
     for video, table in zip(kept, scores, strict=True):
         skipped += _oddities(video, len(table))
     truth = [video.truth(len(table)) for video, table in zip(kept, scores, strict=True)]
-    return LocalizationResult(kept, scores, truth, skipped)
+    result = LocalizationResult(kept, scores, truth, skipped)
+    return result if form == "similarity" else result.log_probabilities()
 
 
 def _oddities(video: LocalizationVideo, seconds: int) -> Skipped:

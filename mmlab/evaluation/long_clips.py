@@ -8,7 +8,7 @@ the usual length and average their embeddings.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, get_args
 
@@ -35,6 +35,12 @@ PICKING: dict[LongStrategy, Picking] = {"nearest": "nearest", "max_pool": "max_p
 SHORTENING: dict[LongStrategy, Shortening] = {"nearest": "nearest", "max_pool": "max"}
 """How the tokens behind the sound network are picked."""
 
+PUBLISHED_RATE = 1.5
+"""Video tokens per second that the published numbers count."""
+
+FRAMES_PER_TOKEN = 64
+"""Of sound behind the published network, and the sample model's."""
+
 FULL_ENOUGH = 0.7
 """A further clip needs more than this share of its frames, else it is left out, as published."""
 
@@ -43,12 +49,16 @@ FULL_ENOUGH = 0.7
 class LongClips:
     """How long clips are read; the published numbers are `msrvtt` and `youcook2`.
 
+    What is published are numbers of tokens for video at 1.5 tokens per second. Of video that comes
+    at another rate (S3D, CLIP and our own features: 1 per second) as many tokens are taken as
+    come in that time, so that picture and sound are of the same part of a clip; see `sizes`.
+
     Attributes:
         strategy: "at_once", "nearest", "max_pool" or "clips".
-        video_tokens: of a clip at most; with "clips" of each part.
+        video_tokens: of a clip at most, at 1.5 per second; with "clips" of each part.
         audio_frames: of 10 ms that are read of a clip at most; with "clips" of each part. Of
             sound that does not come in frames, the tokens of that time.
-        audio_tokens: behind the sound network at most, with "nearest" and "max_pool".
+        audio_tokens: behind the sound network at most, with "nearest" and "max_pool". Likewise.
         clips: parts that a clip is cut into at most, with "clips".
     """
 
@@ -81,12 +91,42 @@ class LongClips:
 
     @classmethod
     def _published(cls, strategy: LongStrategy, parts: int) -> LongClips:
-        tokens, frames = 12, 768  # 8 seconds at 1.5 tokens per second, 64 frames to a sound token
+        tokens, frames = 12, 768  # 8 seconds of picture; 64 frames are a sound token
         if strategy == "clips":
             return cls(strategy, tokens, frames, clips=parts)
         if strategy in SHORTENING:
             return cls(strategy, tokens, parts * frames, audio_tokens=tokens)
         return cls(strategy, parts * tokens, parts * frames)
+
+
+class Sizes(NamedTuple):
+    """What `LongClips` says in the tokens of a dataset.
+
+    Attributes:
+        video: tokens of a clip or part at most.
+        audio: tokens or frames that are read of it at most.
+        audio_tokens: behind the sound network at most; None: all.
+    """
+
+    video: int
+    audio: int
+    audio_tokens: int | None
+
+
+def sizes(long_clips: LongClips, features: Mapping[Modality, FeatureInfo]) -> Sizes:
+    """Bring the numbers of tokens to the rates of a dataset: the seconds stay.
+
+    Args:
+        long_clips: in video tokens at 1.5 per second and frames of sound.
+        features: of the dataset; what is not there or has no rate counts as published.
+    """
+    rates = {name: info.tokens_per_second for name, info in features.items()}
+    video = long_clips.video_tokens * ((rates.get("video") or PUBLISHED_RATE) / PUBLISHED_RATE)
+    each = (rates.get("audio") or FRAMES_PER_SECOND) / FRAMES_PER_SECOND  # tokens to a frame
+    behind = long_clips.audio_tokens
+    if behind is not None and each != 1:
+        behind = max(1, round(behind * FRAMES_PER_TOKEN * each))
+    return Sizes(max(1, round(video)), max(1, round(long_clips.audio_frames * each)), behind)
 
 
 class Pieces(NamedTuple):
@@ -120,48 +160,40 @@ def _parts(dataset: ClipDataset, span: Span, long_clips: LongClips) -> list[dict
     """The tokens of each part of one clip; the caption belongs to all of them."""
     media_id, start, end, text = span
     get, infos = dataset.tensors_of(media_id), dataset.features
-    sizes = {"video": long_clips.video_tokens}
-    if "audio" in infos:
-        sizes["audio"] = _sound_size(infos["audio"], long_clips)
+    most, how = sizes(long_clips, infos)._asdict(), PICKING.get(long_clips.strategy)
     tokens = {"text": torch.tensor(dataset.text_encoder.encode(text)[1])}
     for name, info in infos.items():
         if name == "video":
-            tokens[name] = _picture(info, get, start, end, long_clips)
+            tokens[name] = _picture(info, get, start, end, how, most["video"])
         elif name != "text":
             tokens[name] = cut(name, info, get, start, end).tokens
     ruling = "audio" if "audio" in tokens else "video"  # as published, its length decides
     left = len(tokens[ruling]) if ruling in tokens else 0
     return [
         {
-            name: values[number * sizes[name] : (number + 1) * sizes[name]]
-            if name in sizes
+            name: values[number * most[name] : (number + 1) * most[name]]
+            if name in most
             else values
             for name, values in tokens.items()
         }
         for number in range(long_clips.clips)
-        if number == 0 or left - number * sizes[ruling] > FULL_ENOUGH * sizes[ruling]
+        if number == 0 or left - number * most[ruling] > FULL_ENOUGH * most[ruling]
     ]
 
 
-def _sound_size(info: FeatureInfo, long_clips: LongClips) -> int:
-    rate = info.tokens_per_second or FRAMES_PER_SECOND
-    return max(1, round(long_clips.audio_frames * rate / FRAMES_PER_SECOND))
-
-
 def _picture(
-    info: FeatureInfo, get: Get, start: float, end: float, long_clips: LongClips
+    info: FeatureInfo, get: Get, start: float, end: float, how: Picking | None, most: int
 ) -> Tensor:
     """All video tokens, or those picked of each published stream before they are merged.
 
     A single stream is kept with its features at norm 1 already, so there "max_pool" differs from
     published code, which takes the maximum before.
     """
-    how = PICKING.get(long_clips.strategy)
     if how is None:
         return cut("video", info, get, start, end).tokens
     if not info.streams:
         whole = cut("video", info, get, start, end).tokens.float().numpy()
-        picked = video_tokens([whole], long_clips.video_tokens, how, unit_norm=False)
+        picked = video_tokens([whole], most, how, unit_norm=False)
         return torch.from_numpy(picked)
     streams = []
     for stream in info.streams:
@@ -170,15 +202,19 @@ def _picture(
             return torch.zeros(0, info.width)
         first, last = token_span("video", len(stored), start, end, stream.tokens_per_second)
         streams.append(stored[first:last].float().numpy())
-    merged = video_tokens(streams, long_clips.video_tokens, how, unit_norm=info.unit_norm)
+    merged = video_tokens(streams, most, how, unit_norm=info.unit_norm)
     return torch.from_numpy(merged)
 
 
-def fit_model(model: FusionModel, long_clips: LongClips | None) -> FusionModel:
+def fit_model(
+    model: FusionModel,
+    long_clips: LongClips | None,
+    features: Mapping[Modality, FeatureInfo],
+) -> FusionModel:
     """The same weights, with the sound network's tokens shortened as the strategy says."""
-    if long_clips is None or long_clips.audio_tokens is None:
+    limit = None if long_clips is None else sizes(long_clips, features).audio_tokens
+    if long_clips is None or limit is None:
         return model
-    limit = long_clips.audio_tokens
     how = SHORTENING.get(long_clips.strategy, "clip")
     modalities = tuple(
         replace(one, max_tokens=min(one.max_tokens or limit, limit), shorten=how)

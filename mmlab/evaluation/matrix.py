@@ -98,8 +98,9 @@ def direction_row(
     Where no clip has both sides it only counts them.
 
     Raises:
-        ValueError: there are more queries than `total`.
+        ValueError: there are more clips than `total`.
     """
+    missing = matches.missing + items.absent(total)
     row: dict[str, object] = {
         "query": query.name,
         "gallery": gallery.name,
@@ -107,13 +108,14 @@ def direction_row(
         "late": query.late or gallery.late,
         "clips": len(ranks),
         "candidates": len(matches.candidates),
-        "missing": matches.missing if total is None else total - len(ranks),
+        "missing": missing,
         "repeated captions": _repeated(query, gallery, matches, items),
     }
     if not len(ranks):
         return row
-    row |= retrieval_scores(ranks, total=total)
-    for name, (low, high) in score_intervals(ranks, total=total).items():
+    asked = len(ranks) + missing
+    row |= retrieval_scores(ranks, total=asked)
+    for name, (low, high) in score_intervals(ranks, total=asked).items():
         row[f"{name} low"], row[f"{name} high"] = low, high
     return row
 

@@ -75,10 +75,12 @@ def _missing(ranks: np.ndarray, total: int | None) -> int:
 def recall_at(k: int) -> Statistic:
     """Recall at k in percent along the last axis, for the bootstrap.
 
-    As published, a tie across the cut-off counts as found, except at k = 1.
+    As published, where ranks count from 0: below k. So a tie across the cut-off counts as found
+    if its mean rank, from 1, is below k + 1; except at k = 1, for which the rank is 1 exactly.
     """
-    limit = 1 if k == 1 else k + 0.5
-    return lambda ranks: 100 * (ranks <= limit).mean(axis=-1)
+    if k == 1:
+        return lambda ranks: 100 * (ranks == 1).mean(axis=-1)
+    return lambda ranks: 100 * (ranks < k + 1).mean(axis=-1)
 
 
 def geometric_mean(ranks: np.ndarray) -> np.ndarray:

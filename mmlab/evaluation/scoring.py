@@ -5,17 +5,29 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from mmlab.evaluation.listing import Skipped, because
 from mmlab.types import Combination, parse_combination
 
 if TYPE_CHECKING:
     from mmlab.dataset import ClipDataset
     from mmlab.retrieval import Retriever
 
-Skipped = list[tuple[str, str]]
+ScoreForm = Literal["similarity", "log_softmax"]
+"""What of a second is compared with other seconds.
+
+- similarity (MCN for CrossTask): the cosine of each step.
+- log_softmax (CrossTask's own code, VideoCLIP; MCN for MiningYouTube): its logarithmic share among
+  the steps of the video, so that a second like all steps counts less.
+"""
+
+
+def score_name(form: ScoreForm, temperature: float = 1.0) -> str:
+    """Such as "log_softmax", or "similarity, temperature 0.05"."""
+    return form if temperature == 1 else f"{form}, temperature {temperature:g}"
 
 
 def score_videos(
@@ -24,6 +36,7 @@ def score_videos(
     *,
     among: str,
     radius_seconds: float,
+    listed: Sequence[tuple[str, str]] = (),
 ) -> tuple[dict[int, np.ndarray], Skipped]:
     """Compare every second of each video with texts.
 
@@ -32,20 +45,21 @@ def score_videos(
         wanted: (video id, K texts) of each video.
         among: what of a video is fused, such as "video+audio".
         radius_seconds: a second is seen and heard with this much before and after it.
+        listed: what could not be used before.
 
     Returns:
-        (T, K) scores by the video's place in `wanted`, and what is to be listed: videos that are
-        left out (not at hand, damaged, with scores that are NaN), and texts without a word that
-        the model knows, which score 0.
+        (T, K) cosine similarities by the video's place in `wanted`; and `listed`, then what is to
+        be listed besides: videos that are left out (not at hand, damaged, with nothing of `among`,
+        without texts, with scores that are NaN), and texts without a word that the model knows,
+        whose similarity is 0.
 
     Raises:
-        ValueError: no such combination, or nothing of it in the dataset; none of the videos can be
-            scored.
+        ValueError: no such combination, one with text, or nothing of it in the dataset; a radius
+            that is no number of seconds; none of the videos can be scored, with the reasons.
     """
-    names = parse_combination(among, retriever.model.config.names)
-    if absent := [name for name in names if name not in retriever.dataset.features]:
-        raise ValueError(f"{retriever.dataset.folder} has no {' and no '.join(absent)} to look at")
+    names = _checked(retriever, among, radius_seconds)
     media, skipped = media_of_videos(retriever.dataset, [video for video, _ in wanted])
+    skipped = [*listed, *skipped]
     scores = {}
     for place, (video, texts) in enumerate(wanted):
         if video not in media:
@@ -54,16 +68,29 @@ def score_videos(
         try:
             found = _scores(retriever, media[video], known, names, radius_seconds)
         except (OSError, ValueError) as error:
-            skipped.append((video, str(error)))
+            skipped.append((video, f"{error}; left out"))
             continue
         scores[place] = np.zeros((len(found), len(texts)), dtype=found.dtype)
         scores[place][:, [text in known for text in texts]] = found
         for text in dict.fromkeys(text for text in texts if text not in known):
-            skipped.append((f"{video}: {text!r}", "holds no word that the model knows; scores 0"))
+            skipped.append(
+                (f"{video}: {text!r}", "holds no word that the model knows: similarity 0")
+            )
     if not scores:
-        example = "".join(f", for example {name}: {reason}" for name, reason in skipped[-1:])
-        raise ValueError(f"none of the {len(wanted)} videos can be scored{example}")
+        raise ValueError(f"none of the {len(wanted)} videos can be scored{because(skipped)}")
     return scores, skipped
+
+
+def _checked(retriever: Retriever, among: str, radius_seconds: float) -> Combination:
+    """The combination; what is wrong for every video is raised here, not listed for each."""
+    names = parse_combination(among, retriever.model.config.names)
+    if "text" in names:
+        raise ValueError(f"among is what of a video is compared with texts, found {among!r}")
+    if absent := [name for name in names if name not in retriever.dataset.features]:
+        raise ValueError(f"{retriever.dataset.folder} has no {' and no '.join(absent)} to look at")
+    if not radius_seconds >= 0:
+        raise ValueError(f"radius_seconds is 0 or more, found {radius_seconds}")
+    return names
 
 
 def _scores(
@@ -99,9 +126,12 @@ def media_of_videos(
         if len(found) == 1:
             media[video] = found[0]
         elif found:
-            skipped.append((video, f"may be {' or '.join(found)}; give these other names"))
+            skipped.append(
+                (video, f"may be {' or '.join(found)}, so it is left out; give these other names")
+            )
         else:
-            skipped.append((video, "no clip of this selection of the dataset is of this video"))
+            reason = "no clip of this selection of the dataset is of this video; left out"
+            skipped.append((video, reason))
     return media, skipped
 
 

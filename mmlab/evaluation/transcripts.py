@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,14 +11,16 @@ import numpy as np
 import pandas as pd
 
 from mmlab.evaluation.alignment import align_transcript, second_of_frame, spread, stretched
+from mmlab.evaluation.listing import Skipped, because
 from mmlab.evaluation.overlap import frame_accuracy, overlap_scores
-from mmlab.evaluation.scoring import score_videos
+from mmlab.evaluation.scoring import score_name, score_videos
 from mmlab.readers.mining_youtube import MiningYoutube, MiningYoutubeVideo
 
 if TYPE_CHECKING:
     from mmlab.retrieval import Retriever
 
-TEMPERATURE = 0.05  # of the training loss, so that scores are log-probabilities up to a constant
+TEMPERATURE = 0.05
+"""Of the training loss, so that scores are log-probabilities up to a constant; 1 as published."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +33,15 @@ class AlignmentResult:
         transcripts: (M,) classes of each.
         aligned: (T,) of each: the entry of the transcript that each second belongs to.
         skipped: (which video or class, reason) of what could not be used as it is.
+        temperature: what similarities were divided by.
     """
 
     background: int
     videos: list[MiningYoutubeVideo] = field(default_factory=list)
     transcripts: list[np.ndarray] = field(default_factory=list)
     aligned: list[np.ndarray] = field(default_factory=list)
-    skipped: list[tuple[str, str]] = field(default_factory=list)
+    skipped: Skipped = field(default_factory=list)
+    temperature: float = TEMPERATURE
 
     @property
     def truth(self) -> list[np.ndarray]:
@@ -47,10 +52,16 @@ class AlignmentResult:
         """(F,) class of each frame of each video."""
         return self._frames(self.aligned)
 
+    @property
+    def score_name(self) -> str:
+        """What the scores are; the normaliser of a softmax would change no alignment."""
+        return score_name("similarity", self.temperature)
+
     def summary(self) -> dict[str, Any]:
         """All measures as plain values, for JSON."""
         return {
             "videos": len(self.videos),
+            "scores": self.score_name,
             "alignment": self.table().to_dict(orient="index"),
             "skipped": self.skipped,
         }
@@ -131,40 +142,44 @@ def align_videos(
         mean_seconds: how long an entry lasts on average; default: the length of the video by the
             number of its entries.
         length_model: False: every length is as likely.
-        temperature: what similarities are divided by; 1 as published. The smaller it is, the less
-            the length model counts.
+        temperature: what similarities are divided by; the default is that of the training loss,
+            MCN's code has 1. The smaller it is, the less the length model counts.
 
     Returns:
-        The aligned videos, in order; `skipped` lists those that were left out (not at hand,
-        damaged, shorter than their transcript, with scores that are NaN), and classes without a
-        word that the model knows, which score 0.
+        The aligned videos, in order; `skipped` lists what the reader could not use, the videos that
+        were left out (not at hand, damaged, without anything of `among`, shorter than their
+        transcript, longer than it can fill, with scores that are NaN), and classes without a word
+        that the model knows, whose similarity is 0.
 
     Raises:
-        ValueError: none of the videos can be aligned.
+        ValueError: a mean or a temperature that is not above 0, or what `among` and the radius may
+            not be; none of the videos can be aligned, with the reasons.
     """
+    for name, value in (("mean_seconds", mean_seconds), ("temperature", temperature)):
+        if value is not None and not 0 < value < math.inf:
+            raise ValueError(f"{name} must be a number above 0, found {value}")
     index = {name: number for number, name in enumerate(corpus.classes)}
     problems = {video.video_id: _problem(video, index) for video in corpus.videos}
     usable = [video for video in corpus.videos if not problems[video.video_id]]
     wanted = [(v.video_id, [label.replace("_", " ") for label in _labels(v)]) for v in usable]
-    found, skipped = score_videos(retriever, wanted, among=among, radius_seconds=radius_seconds)
-    skipped += [(name, problem) for name, problem in problems.items() if problem]
-    result = AlignmentResult(corpus.background, skipped=skipped)
+    unusable = [(name, f"{problem}; left out") for name, problem in problems.items() if problem]
+    how: dict[str, Any] = {"among": among, "radius_seconds": radius_seconds}
+    found, skipped = score_videos(retriever, wanted, **how, listed=[*corpus.skipped, *unusable])
+    result = AlignmentResult(corpus.background, skipped=skipped, temperature=temperature)
     for video, scores in ((usable[place], scores) for place, scores in found.items()):
         entries = [_labels(video).index(label) for label in video.transcript]
-        if len(scores) < len(entries):
-            skipped.append(
-                (video.video_id, f"{len(entries)} entries need more than {len(scores)} s")
-            )
-            continue
         mean = len(scores) / len(entries) if mean_seconds is None else mean_seconds
-        aligned = align_transcript(
-            scores / temperature, entries, mean_lengths=mean if length_model else None
-        )
+        mean_lengths = mean if length_model else None
+        try:
+            aligned = align_transcript(scores / temperature, entries, mean_lengths=mean_lengths)
+        except ValueError as error:  # too short or too long for its transcript
+            skipped.append((video.video_id, f"{error}; left out"))
+            continue
         result.videos.append(video)
         result.transcripts.append(np.array([index[label] for label in video.transcript]))
         result.aligned.append(aligned)
     if not result.videos:
-        raise ValueError(f"none of the {len(wanted)} videos is as long as its transcript")
+        raise ValueError(f"none of the {len(wanted)} videos can be aligned{because(skipped)}")
     return result
 
 

@@ -1,0 +1,94 @@
+"""What a question looks through by default, and whole videos scored second by second."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import mmlab
+from mmlab.evaluation.seconds import second_windows
+from mmlab.model import FusionModel, ModalityConfig
+from tests.small_models import ENCODER, small
+from tests.tiny_datasets import FEATURES, arrays, clip_table, make_dataset
+
+TEXT, VIDEO = ModalityConfig("text", 300), ModalityConfig("video", 6)
+AUDIO = ModalityConfig("audio", 40, ENCODER)
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    return FusionModel(small(TEXT, VIDEO, AUDIO)).eval()
+
+
+@pytest.fixture(scope="module")
+def retriever(model, tmp_path_factory):
+    """Two videos and a mute one."""
+    media = {"a": arrays(), "b": arrays(seed=1), "mute": arrays(seed=2, audio=None)}
+    clips = [(name, 0.0, 4.0, f"stir the soup of {name}", "test") for name in media]
+    dataset = make_dataset(tmp_path_factory.mktemp("clips"), media, clip_table(clips))
+    return mmlab.Retriever(model, dataset)
+
+
+@pytest.mark.parametrize("radius", [0.0, 0.5, 2.0, 100.0])
+def test_a_second_has_what_lies_around_it(retriever, radius):
+    dataset = retriever.dataset
+    get = dataset.tensors_of("a")
+    batch = second_windows(dataset.features, ("video", "audio"), get, 9.5, radius)
+    for second in range(10):
+        expected = dataset.window("a", max(0, second - radius), min(9.5, second + 1 + radius))
+        for name, tokens in batch.items():
+            own = tokens.values[second][tokens.mask[second]]
+            torch.testing.assert_close(own, expected.tokens[name].float())
+    assert len(batch["video"].values) == 10
+
+
+def test_by_default_everything_but_text_is_looked_through(model, retriever, tmp_path):
+    assert retriever.all_but_text == ("video", "audio")
+    hits = retriever.search(text="stir the soup", top=3)
+    pd.testing.assert_frame_equal(
+        hits, retriever.search(text="stir the soup", among="video+audio", top=3)
+    )
+    videos = {name: arrays(seed=seed) for seed, name in enumerate("abc")}
+    clips = clip_table([(name, 0.0, 4.0, f"about {name}", "test") for name in videos])
+    silent = make_dataset(tmp_path, videos, clips, features={"video": FEATURES["video"]})
+    torch.manual_seed(0)
+    for one in (mmlab.Retriever(model, silent), retriever_of(small(TEXT, VIDEO), retriever)):
+        assert one.all_but_text == ("video",)
+        assert one.search(text="about a soup").score.tolist() == (
+            one.search(text="about a soup", among="video").score.tolist()
+        )
+        np.testing.assert_array_equal(
+            one.score_seconds("a", ["about a"]), one.score_seconds("a", ["about a"], among="video")
+        )
+    with pytest.raises(ValueError, match="share nothing but text"):
+        retriever_of(small(TEXT), retriever).search(text="about a")
+
+
+def retriever_of(config, other):
+    """A model of this configuration on another retriever's clips."""
+    return mmlab.Retriever(FusionModel(config).eval(), other.dataset)
+
+
+@pytest.mark.parametrize(
+    ("sentences", "how", "message"),
+    [
+        ([], {}, "no sentence to compare"),
+        (["stir"], {"among": "text+video"}, "not compared as text.video; leave text out"),
+        (["stir"], {"among": "text"}, "leave text out"),
+        (["stir"], {"radius_seconds": -1.0}, "0 or more, found -1"),
+        (["stir"], {"radius_seconds": float("nan")}, "0 or more, found nan"),
+        (["?!"], {}, "no word that the model knows"),
+    ],
+)
+def test_seconds_that_cannot_be_scored_are_named(retriever, sentences, how, message):
+    with pytest.raises(ValueError, match=message):
+        retriever.score_seconds("a", sentences, **how)
+
+
+def test_a_video_that_has_nothing_of_what_is_fused_is_told_apart(retriever):
+    with pytest.raises(ValueError, match="mute has no audio: nothing to compare"):
+        retriever.score_seconds("mute", ["pour"], among="audio")
+    seen = retriever.score_seconds("mute", ["pour"], among="video")
+    np.testing.assert_allclose(retriever.score_seconds("mute", ["pour"]), seen, atol=1e-6)
+    assert seen.any()
