@@ -170,7 +170,8 @@ BENCHMARKS = (
         figures="crosstask",
         entries=_long_video_entries("crosstask", released.CROSSTASK_ANNOTATIONS),
         split="all annotated videos at hand",
-        note=UNKNOWN_WINDOWS,
+        note=f"{UNKNOWN_WINDOWS} In which variant and form the recalls of others were computed "
+        "is not said where they are listed.",
     ),
     Benchmark(
         name="mining-youtube",

@@ -12,20 +12,27 @@ from io import StringIO
 
 import pandas as pd
 
-RETRIEVAL_MEASURES = ("R@1", "R@5", "R@10", "MedR")
-STEP_MEASURES = ("recall",)
+from mmlab.evaluation.step_recall import VARIANTS
+
+RETRIEVAL_MEASURES = ("R@1", "R@5", "R@10", "MedR", "MedR corrected")
+"""MedR, as published, is of the clips that are there; corrected ranks missing ones last."""
+
+STEP_MEASURES = ("recall", *(f"recall {variant}" for variant in VARIANTS))
+"""Whose lists say "recall" do not say which of its variants; ours say it."""
+
 ALIGNMENT_MEASURES = ("MoF", "IoU by class", "IoD by class", "IoU by segment", "IoD by segment")
 """Nobody's figures are confirmed; which IoU and IoD the paper has is not public."""
 
 MEASURES = (*RETRIEVAL_MEASURES, *STEP_MEASURES, *ALIGNMENT_MEASURES)
 
 COLUMNS = (
-    *("setting", "data", "direction", "method", "backbone", "split"),
+    *("setting", "data", "direction", "method", "backbone", "split", "scores"),
     *MEASURES,
     *("source", "read", "note"),
 )
 
 READ_IN_SOURCE, READ_IN_LIST = "in the source", "in a comparison list"
+NOT_IDENTIFIED = "not identified"
 
 
 def published_figures(name: str) -> pd.DataFrame:
@@ -49,12 +56,16 @@ def published_figures(name: str) -> pd.DataFrame:
     table = pd.read_csv(
         StringIO(file.read_text(encoding="utf-8")), dtype=str, keep_default_na=False
     )
-    table = table.reindex(columns=list(COLUMNS))  # files have the columns of their benchmark
+    table = table.reindex(columns=list(COLUMNS), fill_value="")  # files lack what theirs has not
     return table.assign(**{measure: pd.to_numeric(table[measure]) for measure in MEASURES})
 
 
 def sources() -> pd.DataFrame:
-    """What the short names of sources stand for: key, title, address; "" where not known."""
+    """What the names in `source` stand for; several of them are joined by "; " there.
+
+    Returns:
+        key; title, `NOT_IDENTIFIED` where the source is not known beyond its name; address.
+    """
     text = (_folder() / "sources.csv").read_text(encoding="utf-8")
     return pd.read_csv(StringIO(text), dtype=str, keep_default_na=False)
 

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from mmlab.convert import convert_dataset
 from mmlab.dataset import ClipDataset
+from mmlab.evaluation.listing import Skipped
 from mmlab.features.pretrained import choose_device
 from mmlab.features.registry import load_text_encoder
 from mmlab.model import FusionModel
 from mmlab.published import load_published
+from mmlab.readers.safe import read_csv
 from mmlab.reproduce.benchmarks import Entry
 from mmlab.reproduce.wanted import found
 
@@ -54,6 +56,15 @@ def _with_words(folder: Path, entry: Entry, data_folder: Path) -> ClipDataset:
     return ClipDataset.open(
         folder, text_encoder=load_text_encoder(str(found(entry.text, data_folder)))
     )
+
+
+def left_out(dataset: ClipDataset) -> Skipped:
+    """(file or clip, reason) of what the conversion could not use."""
+    table = read_csv(dataset.folder / "skipped.csv")
+    return [
+        (name, f"{reason}; left out")
+        for name, reason in zip(table["media_path"], table["reason"], strict=True)
+    ]
 
 
 def load_model(entry: Entry, dataset: ClipDataset, data_folder: Path) -> FusionModel:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from mmlab.evaluation.listing import by_reason
 from mmlab.reproduce.figures import READ_IN_LIST
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def _cells(table: BenchmarkTable) -> tuple[list[str], list[list[str]]]:
     shown = rows.assign(**{name: rows[name].map(_figure) for name in measures})
     shown["source"] += rows["read"].map(lambda read: " *" if read == READ_IN_LIST else "")
     differing = [name for name in ("direction", "setting", "split") if rows[name].nunique() > 1]
+    differing += ["scores"] if rows["scores"].any() else []
     columns = ["method", "backbone", *differing, *measures, "source"]
     return columns, shown[columns].replace("", NO_FIGURE).to_numpy().tolist()
 
@@ -101,12 +103,17 @@ def _figure(value: float) -> str:
 def _remarks(table: BenchmarkTable) -> list[str]:
     published = table.published
     is_public = bool(table.benchmark.figures)
-    noted = published[published["note"] != ""].drop_duplicates(["method", "note"])
+    noted = published[published["note"] != ""].groupby("note", sort=False).method
     return [
         *([f"figures of others: {NOT_PUBLISHED}"] if is_public and published.empty else []),
-        *(f"{row.method}: {row.note}" for row in noted.itertuples()),
+        *(f"{', '.join(methods.unique())}: {note}" for note, methods in noted),
         *([LISTED] if (published["read"] == READ_IN_LIST).any() else []),
         *(remark for remark in (table.benchmark.note, *table.notes) if remark),
+        *(
+            f"{backbone}: {line}"
+            for backbone, listed in table.listed.items()
+            for line in by_reason(listed)
+        ),
         *(f"{backbone} failed: {reason}" for backbone, reason in table.failed.items()),
         *(
             f"{backbone} not evaluated, missing: {', '.join(one.path for one in wanted)}"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from mmlab.evaluation.long_clips import LongClips, LongStrategy
 from mmlab.evaluation.retrieval import retrieval_scores, score_intervals
 from mmlab.reproduce.benchmarks import Benchmark, Entry
-from mmlab.reproduce.inputs import load_model, retrieval_dataset
-from mmlab.reproduce.tables import HERE
+from mmlab.reproduce.inputs import left_out, load_model, retrieval_dataset
+from mmlab.reproduce.tables import HERE, Evaluated, Row
 from mmlab.retrieval import Retriever
 
 LONG_CLIPS = {"MSR-VTT": LongClips.msrvtt, "YouCook2": LongClips.youcook2}
@@ -17,8 +16,6 @@ LONG_CLIPS = {"MSR-VTT": LongClips.msrvtt, "YouCook2": LongClips.youcook2}
 
 QUERY = "text"
 GALLERIES = ("video+audio", "video+audio late", "video", "audio")
-
-Row = dict[str, Any]
 
 
 def evaluate_retrieval(
@@ -28,7 +25,7 @@ def evaluate_retrieval(
     *,
     strategy: LongStrategy = "at_once",
     progress: bool = True,
-) -> tuple[list[Row], list[str]]:
+) -> Evaluated:
     """One model on one test set, asked with its captions.
 
     Args:
@@ -40,7 +37,7 @@ def evaluate_retrieval(
 
     Returns:
         A row for each gallery (picture and sound together, likewise late, picture, sound), and
-        what was counted on the way.
+        what was counted and left out on the way.
 
     Raises:
         FileNotFoundError: a file is not there.
@@ -51,7 +48,11 @@ def evaluate_retrieval(
     retriever = Retriever(model, dataset, LONG_CLIPS[benchmark.data](strategy))
     rows = retrieval_rows(benchmark, entry.backbone, retriever)
     there = f"{entry.backbone}: {len(dataset):,} of {benchmark.total:,} clips are there"
-    return [row | {"strategy": strategy} for row in rows], [f"{there}; long ones: {strategy}"]
+    return Evaluated(
+        [row | {"strategy": strategy} for row in rows],
+        [f"{there}; long ones: {strategy}"],
+        left_out(dataset),
+    )
 
 
 def retrieval_rows(benchmark: Benchmark, backbone: str, retriever: Retriever) -> list[Row]:
@@ -70,7 +71,8 @@ def retrieval_rows(benchmark: Benchmark, backbone: str, retriever: Retriever) ->
 
 def _row(benchmark: Benchmark, backbone: str, retriever: Retriever, gallery: str) -> Row:
     ranks = retriever.ranks(QUERY, gallery)
-    intervals = score_intervals(ranks, total=benchmark.total)
+    total = benchmark.total or len(retriever.dataset)
+    intervals = score_intervals(ranks, total=total)
     ends = {
         f"{name} {end}": value
         for name, interval in intervals.items()
@@ -85,6 +87,6 @@ def _row(benchmark: Benchmark, backbone: str, retriever: Retriever, gallery: str
         "split": benchmark.split,
         "source": HERE,
         "clips": len(ranks),
-        **retrieval_scores(ranks, total=benchmark.total),
+        **retrieval_scores(ranks, total=total),
         **ends,
     }

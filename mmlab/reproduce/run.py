@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -14,10 +13,8 @@ from mmlab.reproduce.alignment import evaluate_alignment
 from mmlab.reproduce.benchmarks import Benchmark, Entry, chosen_benchmarks
 from mmlab.reproduce.retrieval import evaluate_retrieval
 from mmlab.reproduce.steps import evaluate_steps
-from mmlab.reproduce.tables import BenchmarkTable
+from mmlab.reproduce.tables import BenchmarkTable, Evaluated
 from mmlab.reproduce.wanted import Wanted, missing
-
-Row = dict[str, Any]
 
 
 def reproduce(
@@ -53,8 +50,7 @@ def reproduce(
 def _table(
     benchmark: Benchmark, data_folder: Path, strategy: LongStrategy, progress: bool
 ) -> BenchmarkTable:
-    rows: list[Row] = []
-    notes: list[str] = []
+    found: dict[str, Evaluated] = {}
     absent: dict[str, list[Wanted]] = {}
     failed: dict[str, str] = {}
     for entry in benchmark.entries:
@@ -62,18 +58,18 @@ def _table(
             absent[entry.backbone] = lacking
             continue
         try:
-            found, told = _evaluate(benchmark, entry, data_folder, strategy, progress)
+            found[entry.backbone] = _evaluate(benchmark, entry, data_folder, strategy, progress)
         except (OSError, ValueError, ImportError) as error:
             failed[entry.backbone] = str(error)
-        else:
-            rows += found
-            notes += told
-    return BenchmarkTable(benchmark, pd.DataFrame(rows), absent, failed, notes)
+    rows = [row for one in found.values() for row in one.rows]
+    notes = [note for one in found.values() for note in one.notes]
+    listed = {backbone: one.listed for backbone, one in found.items()}
+    return BenchmarkTable(benchmark, pd.DataFrame(rows), absent, failed, notes, listed)
 
 
 def _evaluate(
     benchmark: Benchmark, entry: Entry, data_folder: Path, strategy: LongStrategy, progress: bool
-) -> tuple[list[Row], list[str]]:
+) -> Evaluated:
     if benchmark.task == "retrieval":
         return evaluate_retrieval(
             benchmark, entry, data_folder, strategy=strategy, progress=progress

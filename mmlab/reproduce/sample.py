@@ -11,7 +11,7 @@ from mmlab.reproduce.alignment import alignment_rows
 from mmlab.reproduce.benchmarks import Benchmark, Task
 from mmlab.reproduce.retrieval import retrieval_rows
 from mmlab.reproduce.steps import step_rows
-from mmlab.reproduce.tables import BenchmarkTable
+from mmlab.reproduce.tables import BenchmarkTable, Evaluated
 from mmlab.retrieval import Retriever
 from mmlab.runs import clips_to_ask, open_run
 
@@ -34,15 +34,15 @@ def sample_tables() -> list[BenchmarkTable]:
     model, dataset = open_run()
     retriever = Retriever(model, clips_to_ask(dataset, "test"))
     backbone, folder = dataset.features["video"].name, data_folder() / "sample"
-    found = retrieval_rows(_benchmark("retrieval"), backbone, retriever)
-    steps, _ = step_rows(
+    rows = retrieval_rows(_benchmark("retrieval"), backbone, retriever)
+    steps = step_rows(
         _benchmark("steps"),
         backbone,
         retriever,
         read_crosstask(folder / "crosstask"),
         LONG_VIDEOS_AMONG,
     )
-    aligned, _ = alignment_rows(
+    aligned = alignment_rows(
         _benchmark("alignment"),
         backbone,
         retriever,
@@ -50,8 +50,8 @@ def sample_tables() -> list[BenchmarkTable]:
         LONG_VIDEOS_AMONG,
     )
     return [
-        BenchmarkTable(_benchmark(task), pd.DataFrame(rows))
-        for task, rows in zip(WHAT, (found, steps, aligned), strict=True)
+        BenchmarkTable(_benchmark(task), pd.DataFrame(found.rows), listed={backbone: found.listed})
+        for task, found in zip(WHAT, (Evaluated(rows), steps, aligned), strict=True)
     ]
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from mmlab.evaluation.listing import Skipped
 from mmlab.files import write_atomically
 from mmlab.reproduce.benchmarks import Benchmark
 from mmlab.reproduce.figures import COLUMNS, MEASURES, published_figures
@@ -16,6 +18,26 @@ from mmlab.reproduce.wanted import Wanted
 
 HERE = "computed here"
 """The source of our own rows."""
+
+EVERYTHING = "everything"
+"""In the list of what could not be used: all that a model was to be evaluated on."""
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What one model gives.
+
+    Attributes:
+        rows: its figures.
+        notes: what was counted.
+        listed: (which clip, video or step, reason) of what could not be used as it is.
+    """
+
+    rows: list[Row]
+    notes: list[str] = field(default_factory=list)
+    listed: Skipped = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -28,7 +50,8 @@ class BenchmarkTable:
             own, and intervals as `R@1 low`, `R@1 high`.
         missing: by backbone, what has to be downloaded before it can be evaluated.
         failed: by backbone, why files that are there could not be used.
-        notes: what was counted or left out.
+        notes: what was counted.
+        listed: by backbone, what could not be used as it is, and why.
     """
 
     benchmark: Benchmark
@@ -36,6 +59,7 @@ class BenchmarkTable:
     missing: Mapping[str, Sequence[Wanted]] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    listed: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
 
     @property
     def published(self) -> pd.DataFrame:
@@ -81,13 +105,26 @@ def download_list(tables: Sequence[BenchmarkTable]) -> str:
 
 
 def write_tables(tables: Sequence[BenchmarkTable], folder: Path) -> list[Path]:
-    """Write each table as `NAME.csv`: our rows with all measures, then the published ones."""
+    """Write each table and what is behind it.
+
+    Returns:
+        The files: of each table `NAME.csv`, our rows with all measures, then the published ones;
+        and `NAME-listed.csv`, what could not be used as it is: backbone, what, reason.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for table in tables:
         path = folder / f"{table.benchmark.name}.csv"
         more = [name for name in table.ours if name not in COLUMNS]
         rows = table.rows().join(table.ours[more])
-        write_atomically(path, rows.to_csv(index=False).encode())
-        paths.append(path)
+        listed = path.with_name(f"{path.stem}-listed.csv")
+        for file, content in ((path, rows), (listed, _listed(table))):
+            write_atomically(file, content.to_csv(index=False).encode())
+            paths.append(file)
     return paths
+
+
+def _listed(table: BenchmarkTable) -> pd.DataFrame:
+    rows = [(backbone, EVERYTHING, reason) for backbone, reason in table.failed.items()]
+    rows += [(backbone, *one) for backbone, listed in table.listed.items() for one in listed]
+    return pd.DataFrame(rows, columns=["backbone", "what", "reason"])
