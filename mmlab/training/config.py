@@ -107,15 +107,15 @@ class TrainConfig:
         for name in ("learning_rate", "decay_per_epoch", "temperature", "clip_gradient_norm"):
             value = getattr(self, name)
             if value is not None and not (_is_number(value) and 0 < value < math.inf):
-                raise ValueError(f"{name} is a number above 0, found {value!r}")
+                raise ValueError(f"{name} is above 0, found {value!r}")
         for name in ("jitter_seconds", "audio_shift_seconds", "margin"):
             value = getattr(self, name)
             if not (_is_number(value) and 0 <= value < math.inf):
-                raise ValueError(f"{name} is a number from 0, found {value!r}")
+                raise ValueError(f"{name} is 0 or more, found {value!r}")
         for name in ("warmup_share", "word_dropout"):
             value = getattr(self, name)
             if not (_is_number(value) and 0 <= value < 1):
-                raise ValueError(f"{name} is a number from 0 and below 1, found {value!r}")
+                raise ValueError(f"{name} is 0 or more and below 1, found {value!r}")
         for name in ("freeze_norm", "deterministic"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} is true or false, found {getattr(self, name)!r}")

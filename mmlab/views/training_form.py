@@ -77,10 +77,8 @@ class TrainingForm(StandsStill, ipywidgets.VBox):
         """
         self._given = self._config = config
         self._kinds = get_type_hints(TrainConfig)
-        self.recipe = ipywidgets.Dropdown(
-            options=[AS_GIVEN, *((TITLES[name], name) for name in RECIPES)],
-            description="Start from",
-        )
+        recipes = [(AS_GIVEN, AS_GIVEN), *((title, name) for name, title in TITLES.items())]
+        self.recipe = ipywidgets.Dropdown(options=recipes, description="Start from")
         self.message = ipywidgets.HTML(style={"text_color": WARNING})
         self.message.add_class("mmlab-training-form-message")
         self.besides = ipywidgets.HTML()
