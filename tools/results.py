@@ -159,7 +159,7 @@ def ablation_table() -> list[str]:
     report = Report.read(CHECKOUT / ABLATIONS)
     settings = report.settings
     lines = [
-        f"On the sample corpus, {settings['epochs']} epochs and {settings['seeds']} seeds each "
+        f"On the sample corpus, {settings['epochs']} epochs each, {len(settings['seeds'])} seeds "
         "(the sample model has more epochs), text → video+audio unless the claim says otherwise; "
         "points of R@10 with 95 % intervals over queries and seeds:",
         "",
