@@ -73,7 +73,7 @@ def localisation(retriever: mmlab.Retriever) -> list[str]:
     for variant, row in result.table().iterrows():
         names = ("recall", "chance", "oracle", "upper_bound")
         lines.append(f"| {variant} | {' | '.join(f'{row[name]:.1f}' for name in names)} |")
-    return [*lines, ""]
+    return lines
 
 
 def benchmark_table() -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
 from mmlab.losses import paper_weights
@@ -146,17 +146,13 @@ class TrainConfig:
     @classmethod
     def paper(cls) -> TrainConfig:
         """The paper's pre-training on HowTo100M (section 4.1 and the published configuration)."""
-        return cls(
+        return replace(
+            cls.finetune_msrvtt(),
             epochs=15,
             batch_clips=2240,
-            learning_rate=5e-5,
-            schedule="exponential",
-            warmup_share=0.0,
-            precision="float16",
+            freeze_norm=False,
             loss_weights=paper_weights(),
             clips="published",
-            jitter_seconds=0.0,
-            word_dropout=0.0,
             loaders=4,
         )
 
@@ -177,17 +173,7 @@ class TrainConfig:
     @classmethod
     def finetune_youcook2(cls) -> TrainConfig:
         """The published fine-tuning on YouCook2."""
-        return cls(
-            epochs=5,
-            batch_clips=256,
-            learning_rate=1e-5,
-            schedule="exponential",
-            warmup_share=0.0,
-            freeze_norm=True,
-            precision="float16",
-            jitter_seconds=0.0,
-            word_dropout=0.0,
-        )
+        return replace(cls.finetune_msrvtt(), epochs=5, batch_clips=256, learning_rate=1e-5)
 
     def to_json(self) -> str:
         """Print as JSON; `from_json` reads it back."""

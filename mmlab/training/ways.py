@@ -8,9 +8,10 @@ with the activations of one block at a time. So the gradient is always that of t
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,7 +30,7 @@ Gradients = dict[Combination, Tensor]
 """The loss's gradient with respect to a chunk's embeddings, (B, P) each."""
 
 
-class Way(Protocol):
+class Way(ABC):
     """A batch on its way.
 
     Attributes:
@@ -38,8 +39,23 @@ class Way(Protocol):
 
     parts: list[Embeddings]
 
+    def __init__(
+        self, model: FusionModel, wanted: Sequence[Combination], config: TrainConfig, step: int
+    ) -> None:
+        self.model, self.wanted, self.config, self.step = model, wanted, config, step
+
+    @abstractmethod
     def back(self, gradients: Sequence[Gradients]) -> None:
         """Add to the parameters' gradients, given those of each chunk's embeddings."""
+
+    def _embed(self, chunk: Batch | Encoded, number: int) -> Embeddings:
+        """With the dropout that belongs to this chunk of this step, the same every time."""
+        entropy = np.random.SeedSequence((self.config.seed, self.step, rank(), number))
+        torch.manual_seed(int(entropy.generate_state(1, np.uint32)[0]))
+        with _products(self.model, self.config):
+            if isinstance(chunk, Encoded):
+                return self.model.fuse(chunk, self.wanted)
+            return self.model(chunk, self.wanted, check=False)
 
 
 def make_way(
@@ -51,57 +67,36 @@ def make_way(
 ) -> Way:
     """Embed a batch in the `wanted` combinations, as the configuration says."""
     clips = len(next(iter(batch.values())).mask)
-    chunked = config.chunk_clips is not None and config.chunk_clips < clips
-    return (_Chunked if chunked else _Whole)(model, batch, wanted, config, step)
+    size = config.chunk_clips or clips
+    if size >= clips:
+        return _Whole(batch, model, wanted, config, step)
+    return _Chunked(batch, size, model, wanted, config, step)
 
 
-class _Whole:
-    def __init__(
-        self,
-        model: FusionModel,
-        batch: Batch,
-        wanted: Sequence[Combination],
-        config: TrainConfig,
-        step: int,
-    ) -> None:
-        _seed(config, step, chunk=0)
-        with _products(model, config):
-            self.parts = [model(batch, wanted, check=False)]
+class _Whole(Way):
+    def __init__(self, batch: Batch, *settings: Any) -> None:
+        super().__init__(*settings)
+        self.parts = [self._embed(batch, 0)]
 
     def back(self, gradients: Sequence[Gradients]) -> None:
         _back(self.parts[0], gradients[0])
 
 
-class _Chunked:
-    def __init__(
-        self,
-        model: FusionModel,
-        batch: Batch,
-        wanted: Sequence[Combination],
-        config: TrainConfig,
-        step: int,
-    ) -> None:
-        self.model, self.wanted, self.config, self.step = model, wanted, config, step
-        size, self.encoded = config.chunk_clips or 1, None
-        self.chunks: list[Batch] | list[Encoded] = list(_slices(batch, size))
-        if any(isinstance(one, FrameNorm) and one.training for one in model.modules()):
-            with _products(model, config):
-                self.encoded = model.encode(batch, wanted, recompute=True)
+class _Chunked(Way):
+    def __init__(self, batch: Batch, size: int, *settings: Any) -> None:
+        super().__init__(*settings)
+        self.encoded: Encoded | None = None
+        self.chunks: Sequence[Batch | Encoded] = list(_slices(batch, size))
+        if any(isinstance(one, FrameNorm) and one.training for one in self.model.modules()):
+            with _products(self.model, self.config):
+                self.encoded = self.model.encode(batch, self.wanted, recompute=True)
             self.chunks = list(_chunks(self.encoded, size))
         with torch.no_grad():
-            self.parts = [self._embed(number) for number in range(len(self.chunks))]
-
-    def _embed(self, number: int) -> Embeddings:
-        _seed(self.config, self.step, number)  # the same dropout both times
-        chunk = self.chunks[number]
-        with _products(self.model, self.config):
-            if isinstance(chunk, Encoded):
-                return self.model.fuse(chunk, self.wanted)
-            return self.model(chunk, self.wanted, check=False)
+            self.parts = [self._embed(chunk, number) for number, chunk in enumerate(self.chunks)]
 
     def back(self, gradients: Sequence[Gradients]) -> None:
-        for number, gradient in enumerate(gradients):
-            _back(self._embed(number), gradient)
+        for number, (chunk, gradient) in enumerate(zip(self.chunks, gradients, strict=True)):
+            _back(self._embed(chunk, number), gradient)
         if self.encoded is None:
             return
         for name, tokens in self.encoded.tokens.items():
@@ -148,12 +143,6 @@ def _back(part: Embeddings, gradients: Gradients) -> None:
     vectors = [part.raw[names] for names in gradients]
     each = zip(gradients.values(), vectors, strict=True)
     torch.autograd.backward(vectors, [gradient.to(one.dtype) for gradient, one in each])
-
-
-def _seed(config: TrainConfig, step: int, chunk: int) -> None:
-    """Make dropout depend on nothing but these."""
-    entropy = np.random.SeedSequence((config.seed, step, rank(), chunk))
-    torch.manual_seed(int(entropy.generate_state(1, np.uint32)[0]))
 
 
 def _products(model: FusionModel, config: TrainConfig) -> AbstractContextManager[object]:
