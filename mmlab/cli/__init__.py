@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -36,6 +37,9 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     verification.verify,
 )
 
+READER_LEFT = 141
+"""Exit status of a program whose output nobody reads any more, as shells have it."""
+
 
 def main() -> None:
     """Entry point of `mmlab`: what goes wrong is one sentence, not a traceback."""
@@ -54,6 +58,9 @@ def main() -> None:
         app.cli(prog="mmlab")
     except KeyboardInterrupt:
         sys.exit("mmlab: stopped; what was finished is kept, go on with the same command")
+    except BrokenPipeError:  # whoever reads has seen enough, such as head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(READER_LEFT)
     except FileNotFoundError as error:
         missing = f"{error.filename}: there is no such file or folder; check the path"
         sys.exit(f"mmlab: {missing if error.filename else error}")
