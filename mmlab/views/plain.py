@@ -15,6 +15,9 @@ from mmlab.views.attention import spectrogram_image
 from mmlab.views.static import Picture
 from mmlab.views.theme import DRAWING, FAINT, MUTED, colour_of
 
+BESIDE = {"chance", "evenly spread", "oracle", "upper bound"}
+"""Figures that stand beside a model's: what needs none, and the most that can be reached."""
+
 
 @matplotlib.rc_context(DRAWING)
 def film_picture(path: Path, *, rows: int = 3, columns: int = 6, title: str = "") -> Picture:
@@ -64,13 +67,13 @@ def bar_chart(values: Mapping[str, float], *, title: str, unit: str = "%") -> Pi
     """One bar per name; a name that is a combination of modalities has its fixed colour.
 
     Args:
-        values: in the order of the bars; "chance" is drawn in grey.
+        values: in the order of the bars; what is no model's figure (`BESIDE`) is drawn in grey.
         title: stands above.
         unit: of the values, written behind each.
     """
     figure = Figure(figsize=(7.6, 0.9 + 0.42 * len(values)))
     axes = figure.add_axes((0.2, 0.08, 0.68, 0.78 - 0.1 / len(values)))
-    colours = [MUTED if name == "chance" else colour_of(name) for name in values]
+    colours = [MUTED if name in BESIDE else colour_of(name) for name in values]
     axes.barh(list(values), list(values.values()), height=0.62, color=colours)
     axes.invert_yaxis()
     axes.set(title=title, xticks=[])
