@@ -12,7 +12,6 @@ import torch
 
 from mmlab.about import FeatureInfo
 from mmlab.dataset import ClipDataset
-from mmlab.distributed import rank
 from mmlab.features.audio import FRAMES_PER_SECOND
 from mmlab.files import write_atomically
 from mmlab.model import FusionModel, ModelConfig
@@ -78,23 +77,26 @@ def train_run(
         watcher=watcher,
         resume=resume,
     )
-    going_on = trainer.checkpoints.exist()
-    if rank() == 0:
-        if not going_on:
-            noted = {
-                "dataset": os.path.relpath(dataset.folder, run_folder),
-                "dataset_hash": dataset_hash(dataset.folder),
-                "start": str(start) if start else None,
-                "train": asdict(config),
-                "model": json.loads(trainer.model.config.to_json()),
-                "environment": environment(),
-                "resumed": [],
-            }
-        elif noted:
-            noted["resumed"].append(environment())  # perhaps on another machine
-        run_folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(run_folder / "run.json", json.dumps(noted, indent=2).encode())
-    return trainer.fit()
+    return trainer.fit(lambda: _note(trainer, dataset, start, noted))
+
+
+def _note(
+    trainer: Trainer, dataset: ClipDataset, start: Path | None, noted: dict[str, Any] | None
+) -> None:
+    """Write run.json, or add to it where the run goes on."""
+    if noted and trainer.checkpoints.exist():
+        noted["resumed"].append(environment())  # perhaps on another machine
+    else:
+        noted = {
+            "dataset": os.path.relpath(dataset.folder, trainer.run_folder),
+            "dataset_hash": dataset_hash(dataset.folder),
+            "start": str(start) if start else None,
+            "train": asdict(trainer.config),
+            "model": json.loads(trainer.model.config.to_json()),
+            "environment": environment(),
+            "resumed": [],
+        }
+    write_atomically(trainer.run_folder / "run.json", json.dumps(noted, indent=2).encode())
 
 
 def _fresh_model(

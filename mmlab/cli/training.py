@@ -53,6 +53,8 @@ def recipe_asked_for(arguments: list[str]) -> TrainConfig:
 
     A run that goes on has its own.
     """
+    if arguments[1:2] != ["train"]:
+        return TrainConfig()
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--recipe")
     parser.add_argument("--resume", action="store_true")

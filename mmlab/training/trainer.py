@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -100,8 +101,12 @@ class Trainer:
             )
         self.checkpoints.check()
 
-    def fit(self) -> Outcome:
+    def fit(self, note: Callable[[], None] | None = None) -> Outcome:
         """Train until all epochs are done, patience runs out, or somebody stops it.
+
+        Args:
+            note: writes what else belongs into the folder; called once no other process trains
+                there.
 
         Raises:
             TrainingError: ten steps in a row had a loss or gradient that is not finite.
@@ -111,6 +116,8 @@ class Trainer:
         self.run_folder.mkdir(parents=True, exist_ok=True)
         try:
             with alone_in(self.run_folder), same_bits(self.config.deterministic):
+                if note and rank() == 0:
+                    note()
                 return self._fit()
         except BaseException as error:
             self.watcher.fail(error)
