@@ -10,7 +10,8 @@ their medium's tokens; words are turned to vectors when a clip is read.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from mmlab.features.registry import load_text_encoder
 from mmlab.features.text import TextEncoder
 from mmlab.media_features import MediaFeatures
 from mmlab.readers.safe import read_csv
+from mmlab.selection import rows_where
 from mmlab.store import FeatureStore
 from mmlab.tables import read_tables
 from mmlab.types import Modality, Tokens, pad_tokens
@@ -143,11 +145,7 @@ class ClipDataset:
             ValueError: no such column.
         """
         manifest = self.manifest if rows is None else self.manifest.iloc[list(rows)]
-        for column, wanted in columns.items():
-            if column not in manifest:
-                raise ValueError(f"no column {column!r}; there are {', '.join(manifest.columns)}")
-            values = wanted if _is_list(wanted) else [wanted]
-            manifest = manifest[manifest[column].isin(list(values))]
+        manifest = manifest[rows_where(manifest, columns)]
         chosen = ClipDataset(
             self.folder,
             manifest.reset_index(drop=True),
@@ -172,6 +170,10 @@ class ClipDataset:
     def media_path(self, row: int) -> Path:
         """The media file of a clip; of converted features, which have none, the media folder."""
         return self.media_root / self.manifest["media_path"].array[row]
+
+    def has(self, clip_id: str) -> bool:
+        """Whether a clip is in this selection."""
+        return clip_id in self._rows
 
     def row_of(self, clip_id: str) -> int:
         """The row of a clip.
@@ -250,8 +252,12 @@ class ClipDataset:
 
         Raises:
             MediaError: the file cannot be read.
-            ValueError: the dataset's features cannot be made here.
+            ValueError: there is no such file, or the dataset's features cannot be made here.
         """
+        if not os.path.exists(path):  # False, and no error, for a name that is too long
+            raise ValueError(
+                f"{str(path)!r} is neither in this selection (another split?) nor a file"
+            )
         infos = {name: self.features[name] for name in self._stored}
         foreign = [f"{name} ({info.name})" for name, info in infos.items() if not info.source]
         if foreign:
@@ -339,7 +345,3 @@ class ClipDataset:
 def _described(info: FeatureInfo) -> str:
     rate = info.tokens_per_second
     return f"{info.name}, width {info.width}" + (f", {rate:g} tokens per second" if rate else "")
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, (Collection, np.ndarray)) and not isinstance(value, str)

@@ -15,6 +15,7 @@ from mmlab.dataset import ClipDataset
 from mmlab.features.audio import FRAMES_PER_SECOND
 from mmlab.files import write_atomically
 from mmlab.model import FusionModel, ModelConfig
+from mmlab.origin import dataset_hash
 from mmlab.paths import data_folder
 from mmlab.published.checkpoint import load_published
 from mmlab.readers.captions import NO_SPLIT
@@ -23,7 +24,6 @@ from mmlab.training import (
     TrainConfig,
     Trainer,
     Watcher,
-    dataset_hash,
     environment,
 )
 from mmlab.types import Modality

@@ -17,7 +17,8 @@ from mmlab.ablation.variants import Setup, Variant
 from mmlab.dataset import ClipDataset
 from mmlab.files import replacing, write_atomically
 from mmlab.model import FusionModel
-from mmlab.runs import clips_to_ask, dataset_hash, train_run
+from mmlab.origin import dataset_hash
+from mmlab.runs import clips_to_ask, train_run
 from mmlab.types import Modality
 
 RANKS, ABOUT = "ranks.parquet", "ablation.json"

@@ -13,6 +13,7 @@ from tyro.conf import OmitArgPrefixes, Positional
 from mmlab.dataset import ClipDataset
 from mmlab.distributed import choose_device, process_group
 from mmlab.model import ModelConfig
+from mmlab.origin import dataset_hash
 from mmlab.runs import read_model_config, read_outcome, read_run, train_run
 from mmlab.training import (
     RECIPES,
@@ -22,7 +23,6 @@ from mmlab.training import (
     StepRecord,
     TrainConfig,
     Watcher,
-    dataset_hash,
 )
 from mmlab.training.identity import FREE, first_difference
 

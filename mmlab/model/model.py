@@ -36,6 +36,9 @@ class FusionModel(nn.Module):
         >>> model.embed(batch, ["text", "video+audio"]).vectors[("video", "audio")]  # (B, P)
     """
 
+    folder: Path | None = None
+    """Where the weights were read from or saved to last."""
+
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
@@ -212,6 +215,7 @@ class FusionModel(nn.Module):
     def save_pretrained(self, folder: Path) -> None:
         """Write config.json and model.safetensors, each atomically."""
         save_model(folder, self.config, self.state_dict())
+        self.folder = Path(folder)
 
     @classmethod
     def from_pretrained(cls, folder: Path) -> FusionModel:
@@ -224,6 +228,7 @@ class FusionModel(nn.Module):
         config, state = load_model(folder)
         model = cls(config)
         fit_state(model, state, origin=str(Path(folder) / "model.safetensors"))
+        model.folder = Path(folder)
         return model.eval()
 
 

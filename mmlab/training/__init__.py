@@ -1,7 +1,6 @@
 """Training, in the order of reading: config, batches, step, checkpoints, log, trainer."""
 
 from mmlab.training.config import RECIPES, TrainConfig
-from mmlab.training.identity import dataset_hash
 from mmlab.training.log import environment, read_metrics, read_steps
 from mmlab.training.records import (
     EpochRecord,
@@ -24,7 +23,6 @@ __all__ = [
     "Trainer",
     "TrainingError",
     "Watcher",
-    "dataset_hash",
     "environment",
     "make_optimizer",
     "make_scaler",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from mmlab.dataset import ClipDataset
 from mmlab.distributed import world_size
 from mmlab.model import FusionModel
+from mmlab.origin import dataset_hash
 from mmlab.training.config import TrainConfig
 
 FREE = {"device", "loaders", "checkpoint_every_steps", "deterministic"}
@@ -29,16 +29,6 @@ def run_identity(model: FusionModel, clips: ClipDataset, config: TrainConfig) ->
         "dataset_hash": dataset_hash(clips.folder),
         "processes": world_size(),
     }
-
-
-def dataset_hash(folder: Path) -> str:
-    """Names the content of a dataset: what its features are, and every table's digest.
-
-    Feature files are named by what they hold, and the tables name them.
-    """
-    about = json.loads((folder / "dataset.json").read_text())
-    held = json.dumps({key: about[key] for key in ("features", "tables")}, sort_keys=True)
-    return hashlib.blake2b(held.encode(), digest_size=16).hexdigest()
 
 
 def first_difference(one: Any, other: Any, name: str = "") -> tuple[str, Any, Any] | None:
