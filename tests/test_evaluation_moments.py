@@ -1,10 +1,10 @@
-"""Neighbour agreement and attention on moments against slow versions and known answers."""
+"""Neighbour agreement and heat on moments against slow versions and known answers."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from mmlab.evaluation.moments import attention_on_moment, mean_interval
+from mmlab.evaluation.moments import mean_interval, share_on_spans
 from mmlab.evaluation.neighbours import neighbour_agreement
 
 
@@ -32,24 +32,25 @@ def test_neighbours_of_separate_clusters_always_agree():
         neighbour_agreement({("text",): vectors[:1]}, labels[:1])
 
 
-def test_attention_on_moment_by_hand():
-    starts = [0.0, 1.0, 2.0, 3.0]
-    links = pd.DataFrame(
-        {
-            "word": "egg",
-            "modality": "audio",
-            "start_seconds": starts,
-            "end_seconds": [start + 1 for start in starts],
-            "weight": [0.1, 0.2, 0.3, 0.2],
-        }
-    )
-    found = attention_on_moment(links, {"egg": (1.5, 2.5), "not there": (0, 1)})
-    assert found.word.tolist() == ["egg"]
-    assert found.share[0] == pytest.approx(0.5 / 0.8)
-    assert found.chance[0] == pytest.approx(0.5)
-
-
 def test_mean_interval_covers_the_mean():
     low, high = mean_interval(np.random.default_rng(1).normal(3, 1, 400))
     assert low < 3.0 < high
     assert high - low == pytest.approx(2 * 1.96 / 20, rel=0.2)
+
+
+def test_share_on_spans_equals_a_loop():
+    generator = np.random.default_rng(0)
+    starts = np.arange(20.0)
+    seconds = np.stack([starts, starts + 1], axis=1)
+    heat, spans = generator.random(20), [(2.5, 4.0), (3.2, 3.4), (17.0, 17.5)]
+    touching = [n for n in range(20) if any(n < end and n + 1 > start for start, end in spans)]
+    assert touching == [2, 3, 17]  # what only borders on a span does not touch it
+    share, chance = share_on_spans(heat, seconds, spans)
+    assert share == pytest.approx(sum(heat[n] for n in touching) / sum(heat))
+    assert chance == pytest.approx(3 / 20)
+
+
+def test_no_heat_is_no_better_than_chance():
+    seconds = np.array([[0.0, 1.0], [1.0, 2.0]])
+    assert share_on_spans(np.zeros(2), seconds, [(0.0, 1.0)]) == (0.5, 0.5)
+    assert share_on_spans(np.array([3.0, 0.0]), seconds, [(0.0, 1.0)]) == (1.0, 0.5)

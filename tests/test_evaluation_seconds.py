@@ -6,7 +6,8 @@ import pytest
 import torch
 
 import mmlab
-from mmlab.evaluation.seconds import second_windows
+from mmlab.evaluation import seconds as seconds_module
+from mmlab.evaluation.seconds import second_windows, video_seconds
 from mmlab.model import FusionModel, ModalityConfig
 from tests.small_models import ENCODER, small
 from tests.tiny_datasets import FEATURES, arrays, clip_table, make_dataset
@@ -92,3 +93,41 @@ def test_a_video_that_has_nothing_of_what_is_fused_is_told_apart(retriever):
     seen = retriever.score_seconds("mute", ["pour"], among="video")
     np.testing.assert_allclose(retriever.score_seconds("mute", ["pour"]), seen, atol=1e-6)
     assert seen.any()
+
+
+@pytest.mark.parametrize("block", [1, 3, 64])
+@pytest.mark.parametrize("among", ["video", "audio", None])
+def test_in_blocks_or_at_once_the_seconds_are_the_same(retriever, monkeypatch, block, among):
+    monkeypatch.setattr(seconds_module, "BLOCK_SECONDS", block)
+    told = []
+    found = video_seconds(retriever, "a", among, tell=lambda *done: told.append(done))
+    assert found.duration_seconds == 10
+    assert told == [(min(end, 10), 10) for end in range(block, 10 + block, block)]
+    texts = torch.stack([retriever.query(text=text) for text in ("stir", "soup")])
+    expected = retriever.score_seconds("a", ["stir", "soup"], among=among)
+    np.testing.assert_allclose(found.scores(texts), expected, atol=1e-5)
+    names = among or "video+audio"
+    for second in (0, 4, 9):
+        around = retriever.dataset.window("a", max(0, second - 2), min(10, second + 3))
+        batch = {name: retriever.dataset.collate([around])[name] for name in names.split("+")}
+        alone = retriever.model.embed(batch, [names]).vectors[tuple(names.split("+"))][0]
+        torch.testing.assert_close(found.vectors[second], alone, atol=1e-5, rtol=0)
+
+
+def test_some_seconds_are_some_of_all(retriever):
+    get, features = retriever.dataset.tensors_of("a"), retriever.dataset.features
+    every = second_windows(features, ("video",), get, 9.5, 1.0)["video"]
+    some = second_windows(features, ("video",), get, 9.5, 1.0, seconds=[7, 2])["video"]
+    for row, second in enumerate((7, 2)):
+        torch.testing.assert_close(
+            some.values[row][some.mask[row]], every.values[second][every.mask[second]]
+        )
+
+
+def test_what_is_no_video_and_what_the_dataset_lacks_is_named(retriever):
+    with pytest.raises(ValueError, match="'gone.mp4' is neither in this selection"):
+        video_seconds(retriever, "gone.mp4")
+    with pytest.raises(ValueError, match="different modalities of text, video, audio"):
+        video_seconds(retriever, "a", "smell")
+    with pytest.raises(ValueError, match="mute has no audio: nothing to compare"):
+        video_seconds(retriever, "mute", "audio")

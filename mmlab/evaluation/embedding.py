@@ -170,3 +170,8 @@ def _check_finite(
             f"{dataset.folder}: the model's embeddings of {combination_name(names)} are NaN or "
             f"infinite for {', '.join(clips[:3])}; its weights or these features are damaged"
         )
+
+
+def has_any(embeddings: Tensor) -> Tensor:
+    """(clips,) bool: clips without any of a combination's modalities have a zero vector."""
+    return embeddings.any(dim=1)

@@ -1,37 +1,33 @@
-"""Does attention find the moment? Compare where a word looks with when it is really heard."""
+"""Does a heat find the moment? Compare where it falls with when a thing is really there."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
 Span = tuple[float, float]
 
 
-def attention_on_moment(links: pd.DataFrame, spans: Mapping[str, Span]) -> pd.DataFrame:
-    """How much of each word's attention to sound falls on the moment at which it is spoken.
+def share_on_spans(
+    heat: np.ndarray, seconds: np.ndarray, spans: Sequence[Span]
+) -> tuple[float, float]:
+    """How much of a heat falls on some spans, and how much would by chance.
 
     Args:
-        links: of one clip: word, modality, start_seconds, end_seconds, weight, as
-            `mmlab.views.word_attention` gives them.
-        spans: for words of the caption, from when to when they are heard, in seconds.
+        heat: (N,), none below 0.
+        seconds: (N, 2) start and end of each token.
+        spans: a token counts if it touches one.
 
     Returns:
-        One row per word of `spans` that the caption has: word, share (of its attention to
-        sound, on tokens that touch the span) and chance (the share of sound tokens that do).
+        The share of the heat on such tokens, and the share of tokens that they are; both the same
+        where there is no heat at all, for that says nothing.
     """
-    sound = links[links.modality == "audio"]
-    rows = []
-    for word, (start, end) in spans.items():
-        tokens = sound[sound.word == word]
-        if not len(tokens):
-            continue
-        touches = ((tokens.start_seconds < end) & (tokens.end_seconds > start)).to_numpy()
-        weight = tokens.weight.to_numpy()
-        rows.append((word, weight[touches].sum() / weight.sum(), touches.mean()))
-    return pd.DataFrame(rows, columns=["word", "share", "chance"])
+    touches = np.zeros(len(heat), bool)
+    for start, end in spans:
+        touches |= (seconds[:, 0] < end) & (seconds[:, 1] > start)
+    chance = float(touches.mean())
+    return (float(heat[touches].sum() / heat.sum()) if heat.sum() > 0 else chance), chance
 
 
 def mean_interval(values: np.ndarray, *, resamples: int = 2000, seed: int = 0) -> Span:

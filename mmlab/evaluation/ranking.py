@@ -141,3 +141,19 @@ def _check_finite(name: str, embeddings: Tensor) -> None:
             f"{len(broken)} of {len(embeddings)} {name} hold NaN or infinite values, so their "
             f"ranks are undefined; the first rows: {broken[:5].tolist()}"
         )
+
+
+def best_rows(
+    gallery: Tensor, vector: Tensor, top: int, allowed: Tensor
+) -> tuple[list[int], list[float]]:
+    """The rows of a gallery with the largest inner products, and these; ties in their order.
+
+    Args:
+        gallery: (n, P).
+        vector: (P,).
+        top: how many at most.
+        allowed: (n,) bool, which may be found.
+    """
+    scores = (gallery @ vector).masked_fill(~allowed, -torch.inf)
+    best = scores.argsort(descending=True, stable=True)[: min(top, int(allowed.sum()))]
+    return best.tolist(), scores[best].tolist()
