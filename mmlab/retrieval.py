@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -11,17 +13,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmlab.cutting import Get
 from mmlab.dataset import ClipDataset
-from mmlab.evaluation.embedding import ClipEmbeddings, embed_present, embed_rows
+from mmlab.evaluation.embedding import ClipEmbeddings, embed_present, embed_rows, has_any
 from mmlab.evaluation.items import ClipItems, Matches
 from mmlab.evaluation.long_clips import LongClips
 from mmlab.evaluation.matrix import Side, SideName, direction_row, directions, parse_side
-from mmlab.evaluation.ranking import rank_of_match
-from mmlab.evaluation.seconds import second_windows
-from mmlab.media_features import MediaFeatures
+from mmlab.evaluation.ranking import best_rows, rank_of_match
+from mmlab.evaluation.seconds import video_seconds
 from mmlab.model import FusionModel
-from mmlab.types import Batch, Combination, Modality, all_combinations, pad_tokens
+from mmlab.origin import Origin, origin_of
+from mmlab.question.parts import quoted, refuse_top
+from mmlab.selection import rows_where
+from mmlab.types import Combination, Modality, all_combinations, pad_tokens
+
+if TYPE_CHECKING:
+    from mmlab.index import VectorIndex
 
 
 class Retriever:
@@ -31,6 +37,10 @@ class Retriever:
         model: on any device; what comes back lies on the CPU.
         dataset: the clips; of a modality that the model does not have, nothing is read.
         long_clips: how clips longer than those of the training are read; default: whole.
+        index: finds the nearest clips instead of comparing with all of them, see `mmlab.index`.
+
+    Raises:
+        ValueError: no clips, no modality in common, or the index is of another model or dataset.
 
     Example:
         >>> retriever = Retriever(model, dataset.select(split="test"))
@@ -38,7 +48,12 @@ class Retriever:
     """
 
     def __init__(
-        self, model: FusionModel, dataset: ClipDataset, long_clips: LongClips | None = None
+        self,
+        model: FusionModel,
+        dataset: ClipDataset,
+        long_clips: LongClips | None = None,
+        *,
+        index: VectorIndex | None = None,
     ) -> None:
         if not len(dataset):
             raise ValueError(f"no clips to search in {dataset.folder}: the selection is empty")
@@ -50,6 +65,19 @@ class Retriever:
                 f"{', '.join(model.config.names)}: they have no modality in common"
             )
         self._known, self._items = ClipEmbeddings({}, {}), ClipItems(dataset.manifest)
+        self._origin: tuple[object, Origin] | None = None
+        self.index = index
+        if index is not None:
+            index.about.refuse_another(self.origin)
+
+    @property
+    def origin(self) -> Origin:
+        """What model and clips these are, by their hashes; looked up when the weights change."""
+        weights = self.model.state_dict().values()
+        state = [(weight.data_ptr(), weight._version) for weight in weights]
+        if self._origin is None or self._origin[0] != state:
+            self._origin = state, origin_of(self)
+        return self._origin[1]
 
     @property
     def combinations(self) -> list[Combination]:
@@ -77,11 +105,12 @@ class Retriever:
             ValueError: unknown modalities, or one that the dataset does not have; embeddings that
                 are NaN.
         """
-        side = self._side(combination)
+        side = self.side(combination)
         self._embed(self.combinations)
         return self._vectors(side)
 
-    def _side(self, name: SideName) -> Side:
+    def side(self, name: SideName) -> Side:
+        """What asks or answers, from its name; a ValueError if there is nothing of it here."""
         side = parse_side(name, self.model.config.names)
         if absent := [one for one in side.names if one not in self.modalities]:
             raise ValueError(
@@ -115,30 +144,42 @@ class Retriever:
             ValueError: nothing was asked, no word is known, or a medium lacks that modality.
         """
         given = {name: part for name, part in parts.items() if part is not None}
-        names = self._side(tuple(given)).names if given else ()
+        names = self.side(tuple(given)).names if given else ()
         if not names:
             raise ValueError("an empty question: give text, a clip's picture or a clip's sound")
         batch = {}
         for name in names:
-            tokens = self._tokens(name, given[name])
+            tokens = self.tokens(name, given[name])
             batch[name] = pad_tokens([tokens], tokens.shape[1])
-        return self._fused(batch, names)[0]
+        return F.normalize(embed_present(self.model, batch, [names])[names][0], dim=-1)
 
-    def _fused(self, batch: Batch, names: Combination) -> Tensor:
-        """(B, P) of unit length; zeros where an item has nothing of it."""
-        return F.normalize(embed_present(self.model, batch, [names])[names], dim=-1)
+    def tokens(self, modality: Modality, source: str | Path) -> Tensor:
+        """What a question gives the model of one modality.
 
-    def _tokens(self, modality: Modality, source: str | Path) -> Tensor:
+        Args:
+            modality: of which `source` has something.
+            source: as `query` takes it.
+
+        Returns:
+            (N, D) float32, at least one token.
+
+        Raises:
+            ValueError: no word is known, there is no such medium, or it lacks that modality.
+        """
         if modality == "text":
             tokens = torch.from_numpy(self.dataset.text_encoder.encode(str(source))[1])
         elif (self.dataset.manifest.clip_id == str(source)).any():
             tokens = self.dataset[self.dataset.row_of(str(source))].tokens[modality]
+        elif not os.path.exists(source):  # False, and no error, for a name that is too long
+            raise ValueError(
+                f"{quoted(str(source))} is neither in this selection (another split?) nor a file"
+            )
         else:
-            extracted = self._extracted(source).tensor(modality)
+            extracted = self.dataset.extract(source).tensor(modality)
             tokens = torch.zeros(0, 1) if extracted is None else extracted.float()
         if not len(tokens):
             what = "no word that the model knows" if modality == "text" else f"no {modality}"
-            raise ValueError(f"{str(source)!r} holds {what}; ask with something else")
+            raise ValueError(f"{quoted(str(source))} holds {what}; ask with something else")
         return tokens
 
     def search(
@@ -158,17 +199,46 @@ class Retriever:
         Returns:
             One row per hit, best first: rank, score (cosine), then the clip's manifest columns.
         """
-        if top < 1:
-            raise ValueError(f"top is how many answers to give, at least 1, found {top}")
-        gallery = self.embeddings(among or self.all_but_text)
-        scores = gallery @ self.query(**parts)
-        scores[~_present(gallery)] = -torch.inf  # a clip without any of it is no answer
-        best = scores.argsort(descending=True, stable=True)[:top]
-        best = best[scores[best] > -torch.inf]
-        hits = self.dataset.manifest.iloc[best.tolist()].reset_index(drop=True)
-        hits.insert(0, "score", scores[best].tolist())
-        hits.insert(0, "rank", range(1, len(hits) + 1))
-        return hits
+        return self.nearest(self.query(**parts), among, top=top)
+
+    def nearest(
+        self,
+        vector: Tensor,
+        among: SideName | None = None,
+        *,
+        top: int = 10,
+        where: Mapping[str, Any] | None = None,
+    ) -> pd.DataFrame:
+        """The clips whose embeddings have the largest inner product with a vector.
+
+        Args:
+            vector: (P,), of any length.
+            among: as of `search`, or a late fusion such as "video+audio late".
+            top: how many.
+            where: a value, or a list of values, that a column of the manifest must have.
+
+        Returns:
+            As `search`; a clip that has nothing of `among` is no answer, nor is one that somebody
+            added to the index by hand and the dataset has not.
+
+        Raises:
+            ValueError: no such column or combination; `top` is not a whole number from 1 up.
+        """
+        refuse_top(top)
+        side = self.side(among or self.all_but_text)
+        if self.index is not None:
+            top = min(top, max(len(self.index), 1))
+            found = self.index.search(side.name, vector[None].numpy(), top, where=where)
+            here = [self.dataset.has(one) for one in found.clip_ids[0]]
+            rows = [self.dataset.row_of(one) for one in found.clip_ids[0][here]]
+            scores = found.scores[0][here].tolist()
+        else:
+            allowed = torch.from_numpy(rows_where(self.dataset.manifest, where or {}))
+            gallery = self.embeddings(side.name)
+            rows, scores = best_rows(gallery, vector, top, allowed & has_any(gallery))
+        hits = self.dataset.manifest.iloc[rows].reset_index(drop=True)
+        ranked = pd.DataFrame({"rank": range(1, len(hits) + 1), "score": scores})
+        return pd.concat([ranked, hits], axis=1)
 
     def ranks(self, query: SideName, gallery: SideName) -> np.ndarray:
         """(n,) rank of each clip's own gallery embedding, asked with its query embedding.
@@ -177,7 +247,7 @@ class Retriever:
         with text is one item for each caption, one without is one item for each clip: a clip with
         several captions is looked for with each of them, and has found its captions with the best.
         """
-        return self._rank(self._side(query), self._side(gallery))[1]
+        return self._rank(self.side(query), self.side(gallery))[1]
 
     def rank_table(self, pairs: Sequence[tuple[SideName, SideName]]) -> pd.DataFrame:
         """`ranks` of several directions, (query, gallery) each, with who asked.
@@ -186,7 +256,7 @@ class Retriever:
             One row for each direction and query: query, gallery, clip_id (of the manifest's row
             that asks, of a clip that asks without text the first) and rank.
         """
-        sides = [(self._side(query), self._side(gallery)) for query, gallery in pairs]
+        sides = [(self.side(query), self.side(gallery)) for query, gallery in pairs]
         self._embed(self.combinations)
         ids, tables = self.dataset.manifest["clip_id"].to_numpy(), []
         for query, gallery in sides:
@@ -199,7 +269,7 @@ class Retriever:
         sides = (query, gallery)
         self._embed([one for side in sides for one in side.needed])
         queries, candidates = (self._vectors(side) for side in sides)
-        both = (_present(queries) & _present(candidates)).numpy()
+        both = (has_any(queries) & has_any(candidates)).numpy()
         found = self._items.matches(query.names, gallery.names, both)
         vectors = queries[found.queries], candidates[found.candidates]
         return found, rank_of_match(*vectors, found.targets)
@@ -260,41 +330,15 @@ class Retriever:
             radius_seconds: a second is seen and heard with this much before and after it.
 
         Returns:
-            (T, K) cosine similarities; second t is the window [t - radius, t + 1 + radius]. A
-            second that has nothing of `among` scores 0.
+            (T, K) cosine similarities, 0 where there is nothing of `among`; second t is the
+            window [t - radius, t + 1 + radius].
 
         Raises:
-            ValueError: no sentence, or one without a word that the model knows; text in `among`;
-                a radius that is no length; a video that has nothing of `among` at all.
+            ValueError: no sentence, or none of its words is known; text in `among`; a radius that
+                is no length; a video that has nothing of `among` at all.
         """
-        names = self._side(among or self.all_but_text).names
         if not sentences:
             raise ValueError("no sentence to compare the video with; give one or more")
-        duration, get = self._whole(media)
-        batch = second_windows(self.dataset.features, names, get, duration, radius_seconds)
-        if not any(tokens.mask.any() for tokens in batch.values()):
-            raise ValueError(f"{media} has no {' and no '.join(names)}: nothing to compare")
-        seconds = self._fused(batch, names)  # (T, P)
-        texts = torch.stack([self.query(text=sentence) for sentence in sentences])  # (K, P)
-        return (seconds @ texts.T).numpy()
-
-    def _whole(self, media: str | Path) -> tuple[float, Get]:
-        """The seconds and all tokens of a video of the dataset, or of a file."""
-        listed = self.dataset.media[self.dataset.media.media_id == str(media)]
-        if len(listed):
-            return float(listed.duration_seconds.iloc[0]), self.dataset.tensors_of(str(media))
-        features = self._extracted(media)
-        return features.duration_seconds, features.tensor
-
-    def _extracted(self, source: str | Path) -> MediaFeatures:
-        path = Path(source)
-        if not path.exists():
-            raise ValueError(
-                f"{str(source)!r} is neither in this selection (another split?) nor a file"
-            )
-        return self.dataset.extract(path)
-
-
-def _present(embeddings: Tensor) -> Tensor:
-    """(clips,) bool: clips without any of a combination's modalities have a zero vector."""
-    return embeddings.any(dim=1)
+        texts = {sentence: self.query(text=sentence) for sentence in dict.fromkeys(sentences)}
+        found = video_seconds(self, media, among, radius_seconds=radius_seconds)
+        return found.scores(torch.stack([texts[sentence] for sentence in sentences]))
