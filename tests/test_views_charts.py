@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from mmlab.views.charts import recall_chart
-from mmlab.views.theme import category_colours, colour_of, shape_number
+from mmlab.views.theme import category_colours, colour_of
 
 
 @pytest.fixture
@@ -42,15 +42,3 @@ def test_modalities_have_fixed_colours():
     assert len({colour_of(name) for name in ("text", "video", "audio", "video+audio")}) == 4
     assert category_colours(["audio", "text"])["audio"] == colour_of("audio")
     assert category_colours(["chop", "mash"])["chop"] != category_colours(["chop", "mash"])["mash"]
-
-
-def test_shape_tells_what_repeated_colours_cannot():
-    assert [shape_number(name, 0) for name in ("text", "text+audio", "text+video+audio")] == [
-        0,
-        1,
-        2,
-    ]
-    categories = [f"c{n}" for n in range(20)]
-    colours = category_colours(categories)
-    looks = {(colours[name], shape_number(name, place)) for place, name in enumerate(categories)}
-    assert len(looks) == 20

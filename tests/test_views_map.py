@@ -1,108 +1,319 @@
+import json
+import time
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
-from mmlab.views.map import EmbeddingMap, colour_columns
-from mmlab.views.map_picture import map_picture, point_shapes
+from mmlab.space import Layout, embedding_space_of
+from mmlab.views.map import EmbeddingMap, LinkedMaps, link_maps, map_picture
 
 COMBINATIONS = ["text", "video", "video+audio"]
+MEDIA = {"a": "red right.mp4", "b": "green left.mp4", "c": "gone.mp4"}
+CAPTIONS = {"a": "<b>mash</b> & eat", "b": "pour", "c": "word " * 200}
 
 
 @pytest.fixture
-def table():
-    return pd.DataFrame(
-        {
-            "combination": np.repeat(COMBINATIONS, 2),
-            "clip_id": ["a", "b"] * 3,
-            "text": ["<b>mash</b> & eat", "pour"] * 3,
-            "action": ["mash", "pour"] * 3,
-            "start_seconds": 0.0,
-            "end_seconds": 2.0,
-        }
+def dataset(media_folder):
+    table = pd.DataFrame({"clip_id": list(MEDIA), "text": list(CAPTIONS.values())})
+    ids = list(MEDIA)
+    return SimpleNamespace(
+        manifest=table.assign(start_seconds=0.0, end_seconds=2.0),
+        row_of=ids.index,
+        media_path=lambda row: media_folder / MEDIA[ids[row]],
     )
 
 
 @pytest.fixture
-def view(table, media_folder):
-    dataset = SimpleNamespace(
-        manifest=table.head(2),
-        row_of=["a", "b"].index,
-        media_path=lambda row: media_folder / ["red right.mp4", "green left.mp4"][row],
-    )
-    points = np.random.default_rng(0).normal(size=(6, 2))
-    return EmbeddingMap(points, table, dataset, symbol="action")
+def space(dataset):
+    clips = dataset.manifest.assign(action=["mash", "pour", "pour"])
+    tables = [clips.assign(combination=one) for one in COMBINATIONS]
+    vectors = np.random.default_rng(0).normal(size=(9, 5))
+    return embedding_space_of(vectors, pd.concat(tables), dataset)
 
 
-def pointer_at(trace, index):
-    return trace, SimpleNamespace(point_inds=[] if index is None else [index]), None
+@pytest.fixture
+def view(space):
+    return EmbeddingMap(space, method="pca")
 
 
-def test_one_trace_per_value_in_its_fixed_colour(view):
-    assert [trace.name for trace in view.figure.data] == COMBINATIONS
-    assert view.figure.data[1].marker.color == "#0072B2"
-    view.colour.value = "action"
-    assert [trace.name for trace in view.figure.data] == ["mash", "pour"]
+@pytest.fixture
+def asked(space):
+    """A map whose model puts every known word on the vector of row 4."""
+
+    def query(text):
+        if text == "xyzzy":
+            raise ValueError("'xyzzy' holds no word that the model knows")
+        return torch.tensor(space.vectors[4])
+
+    view = EmbeddingMap(space, method="pca")
+    view.retriever = SimpleNamespace(query=query)
+    view.restamp = lambda: None
+    return view
 
 
-def test_every_point_is_drawn_once_where_it_lies(view):
-    rows = np.concatenate([trace.customdata for trace in view.figure.data])
-    assert sorted(rows) == list(range(6))
-    xs = np.concatenate([trace.x for trace in view.figure.data])
-    np.testing.assert_array_equal(xs, view.points[rows, 0])
+def lasso(view, rows):
+    """What the browser tells when somebody drew around these points on plotly's canvas."""
+    places = view.canvas.engine._order.places[rows].astype(np.int32)
+    view.canvas.engine.canvas.children[1]._handle_custom_msg({"kind": "select"}, [places.tobytes()])
 
 
-def test_hover_text_is_escaped(view):
-    text = view.figure.data[0].text[0]
-    assert "&lt;b&gt;mash&lt;/b&gt; &amp; eat" in text
-    assert text.endswith("<br>text<br>a")
+def lit(view):
+    places = view.canvas.engine.figure.data[0].selectedpoints
+    if places is None:
+        return None
+    return sorted(view.canvas.engine._order.rows[list(places)].tolist())
 
 
-def test_hover_shows_a_poster_and_click_the_player(view):
-    view._on_hover(*pointer_at(view.figure.data[0], 1))
-    assert view.preview.value[:2] == b"\xff\xd8"
-    assert view.player.media_path is None
-    view._on_click(*pointer_at(view.figure.data[2], 0))
-    assert view.player.media_path.name == "red right.mp4"
-    assert view.player.caption == "<b>mash</b> & eat"
+def wait_for(found):
+    """The last layout comes in a thread of its own where there is no notebook."""
+    for _ in range(200):
+        if found():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it never came")
 
 
-def test_a_pointer_over_no_point_changes_nothing(view):
-    view._on_hover(*pointer_at(view.figure.data[0], None))
-    view._on_click(*pointer_at(view.figure.data[0], None))
-    assert view.player.media_path is None
+def test_every_point_is_drawn_where_it_lies(view):
+    trace, rows = view.canvas.engine.figure.data[0], view.canvas.engine._order.rows
+    np.testing.assert_allclose(np.stack([trace.x, trace.y], 1), view.placed.points[rows])
 
 
-def test_columns_with_too_many_or_one_value_do_not_colour(table):
-    assert colour_columns(table, "action") == ["combination", "clip_id", "text", "action"]
-    with pytest.raises(ValueError, match="no column 'verb'; it has combination"):
-        colour_columns(table, "verb")
+def test_a_lasso_is_a_table_a_gallery_and_a_callback(view):
+    told = []
+    view.on_select(told.append)
+    lasso(view, [7, 1, 4])
+    assert view.selection.index.tolist() == [1, 4, 7]
+    assert told[0].equals(view.selection)
+    assert view.panel.count.value == "3 points of 1 clip selected"
+    assert view.panel.gallery.clips.clip_id.unique().tolist() == ["b"]
+    assert lit(view) == [1, 4, 7]
 
 
-def test_points_without_rows_are_refused(table):
-    with pytest.raises(ValueError, match="3 points need as many rows, the table has 6"):
-        EmbeddingMap(np.zeros((3, 2)), table, SimpleNamespace())
+def test_an_empty_lasso_and_escape_light_everything(view):
+    lasso(view, [1])
+    lasso(view, [])
+    assert view.selection.empty
+    assert lit(view) is None
+    view.select(["a"])
+    view.panel.legend._handle_custom_msg({"kind": "escape"}, [])
+    assert view.selection.empty
+    assert view.panel.count.value == ""
 
 
-def test_still_names_groups_in_place_or_in_a_legend():
-    values = pd.Series(["a", "b"] * 20, name="kind")
-    apart = np.array([[0, 0], [9, 9]] * 20) + np.random.default_rng(0).normal(size=(40, 2)) / 10
-    mixed = np.random.default_rng(0).normal(size=(40, 2))
-    named = map_picture(apart, values, "kind").figure.axes[0]
-    listed = map_picture(mixed, values, "kind").figure.axes[0]
-    assert [text.get_text() for text in named.texts] == ["a", "b"]
-    assert named.get_legend() is None
-    assert listed.get_legend() is not None
+@pytest.mark.parametrize("said", ["held", "chosen"])
+def test_points_are_added_and_taken_away(view, said):
+    def drag(how, rows):
+        if said == "held":
+            view.panel.legend._handle_custom_msg({"kind": "press", "held": how}, [])
+        else:
+            view.controls.gather.value = how or "new"
+        lasso(view, rows)
+        return view.selection.index.tolist()
+
+    assert drag("", [2, 1]) == [1, 2]
+    assert drag("add", [7, 2]) == [1, 2, 7]
+    assert drag("take", [2, 5]) == [1, 7]
+    assert lit(view) == [1, 7]
+    assert drag("add", []) == [1, 7]
+    assert drag("take", [1, 7]) == []
+    assert lit(view) is None
+    assert drag("", [4]) == [4]
 
 
-@pytest.mark.parametrize("count", [1, 2])
-def test_few_or_equal_points_are_drawn(count):
-    picture = map_picture(np.zeros((count, 2)), pd.Series(["$x$"] * count), "kind")
+def test_a_click_adds_and_takes_away_where_that_is_chosen(view):
+    lasso(view, [1])
+    view.controls.gather.value = "add"
+    view._on_click(5)
+    assert view.selection.index.tolist() == [1, 5]
+    assert not view.panel.player.media_path
+    view.controls.gather.value = "take"
+    view._on_click(1)
+    assert view.selection.index.tolist() == [5]
+
+
+def test_fit_is_sent_even_where_nothing_is_known_to_have_moved(view, monkeypatch):
+    sent = []
+    monkeypatch.setattr(view.canvas.engine.figure, "_send_relayout_msg", sent.append)
+    view.controls.fit.click()
+    points = view.placed.points
+    (low, high), (bottom, top) = sent[-1]["xaxis.range"], sent[-1]["yaxis.range"]
+    assert low < points[:, 0].min() < points[:, 0].max() < high
+    assert bottom < points[:, 1].min() < points[:, 1].max() < top
+
+
+def test_select_takes_rows_and_clips(view):
+    assert view.select([0, 5]).index.tolist() == [0, 5]
+    assert view.select(["c", "nobody"]).index.tolist() == [2, 5, 8]
+    view.light(["a"])
+    assert lit(view) == [0, 3, 6]
+    assert view.selection.clip_id.unique().tolist() == ["c"]
+
+
+def test_the_legend_hides_points_and_what_is_selected_of_them(view):
+    view.select(["a"])
+    view.panel.legend.hidden = [0]
+    hidden = np.isnan(view.canvas.engine.figure.data[0].x)[view.canvas.engine._order.places]
+    assert hidden.tolist() == [True] * 3 + [False] * 6
+    assert view.selection.combination.tolist() == ["video", "video+audio"]
+    view.controls.shown.value = "video"
+    assert view.selection.index.tolist() == [3]
+    assert view.panel.count.value == "1 point of 1 clip selected"
+
+
+def test_other_columns_colour_and_shape(view):
+    view.controls.choose_colour("action", None)
+    assert view.canvas.look.names == ["mash", "pour"]
+    assert [entry["count"] for entry in view.panel.legend.entries] == [3, 6]
+    assert view.parameters()["colour"] == "action"
+
+
+def test_words_light_what_is_near_and_put_a_star_there(asked):
+    found = asked.search("pour")
+    vectors = asked.space.vectors
+    slow = sorted(range(9), key=lambda row: -float(vectors[row] @ vectors[4]))
+    assert found.index.tolist() == slow
+    assert found.score.iloc[0] == pytest.approx(1, abs=1e-6)
+    star = asked.canvas.star
+    np.testing.assert_allclose([star.x, star.y], asked.placed.points[4], atol=1e-4)
+    asked.controls.shown.value = "text"
+    assert asked.search("pour").combination.unique().tolist() == ["text"]
+
+
+def test_what_cannot_be_answered_is_a_sentence(asked, view):
+    asked.search("pour")
+    assert asked.search("xyzzy").empty
+    assert "holds no word that the model knows" in asked.canvas.status.value
+    assert asked.canvas.star is None
+    assert lit(asked) is None
+    assert view.controls.words.disabled
+    assert view.search("anything").empty
+    assert "without a model" in view.canvas.status.value
+
+
+def test_a_click_plays_the_clip_and_lists_its_neighbours(view):
+    view._on_click(4)
+    assert view.panel.player.media_path.name == "green left.mp4"
+    assert view.panel.player.caption == "pour"
+    others = [3, 5]  # the other clips as video
+    scores = view.space.vectors[others] @ view.space.vectors[4]
+    assert view.selection.index.tolist() == [others[n] for n in np.argsort(-scores)]
+    view.controls.nearest.value = "text"
+    assert set(view.selection.index) == {0, 2}
+
+
+def test_hover_joins_the_clips_points_and_fills_the_card(view):
+    view._on_hover(3)
+    shapes = view.canvas.engine.figure.layout.shapes
+    lines = [shape for shape in shapes if shape.type == "line"]
+    assert len(lines) == 2
+    assert {(line.x0, line.y0) for line in lines} == {tuple(map(float, view.placed.points[3]))}
+    card = view.panel.card
+    assert card.heading == "video · a"
+    assert card.caption == "<b>mash</b> & eat"  # set as text in the browser
+    assert card.poster[:2] == b"\xff\xd8"
+    assert card.wave[:4] == b"\x89PNG"
+
+
+def test_a_clip_without_its_file_is_still_told(view):
+    view._on_click(5)
+    view._on_hover(5)
+    assert "gone.mp4" in view.panel.player.message
+    assert len(view.panel.card.caption) <= 240
+    assert view.panel.card.poster[:2] == b"\xff\xd8"  # a tile that says so
+
+
+def test_a_clip_that_is_not_there_is_refused_or_left_out(view):
+    with pytest.raises(ValueError, match="no clip 'nobody' on this map"):
+        view.choose("nobody")
+    view.point_at("nobody")
+    assert view.panel.card.heading == ""
+
+
+def test_linked_maps_follow_each_other_by_clip(space):
+    maps = [EmbeddingMap(space, method="pca") for _ in range(2)]
+    link_maps(*maps)
+    lasso(maps[0], [0])
+    assert maps[1].selection.clip_id.unique().tolist() == ["a"]
+    assert maps[0].selection.index.tolist() == [0]  # no echo
+    maps[1]._on_hover(4)
+    assert maps[0].panel.card.caption == "pour"
+    maps[1].clear()
+    assert maps[0].selection.empty
+
+
+def test_linked_maps_stand_still_together(space):
+    linked = LinkedMaps([EmbeddingMap(space, method="pca", label=one) for one in ("left", "right")])
+    picture = linked.still()
     assert picture.png()[:4] == b"\x89PNG"
+    assert "left: 9 points" in picture.sentence
+    assert "right: 9 points" in picture.sentence
 
 
-def test_shapes_follow_their_own_column():
-    values = pd.Series(["text", "video+audio"])
-    assert point_shapes(values) == [0, 1]
-    assert point_shapes(values, pd.Series(["z", "a"])) == [1, 0]
+@pytest.mark.parametrize("count", [0, 1, 3])
+@pytest.mark.parametrize("engine", ["plotly", "scatter"])
+def test_few_points_are_a_map(count, engine):
+    table = pd.DataFrame({"clip_id": [f"c{n}" for n in range(count)], "text": "$x$ <script>"})
+    view = EmbeddingMap(embedding_space_of(np.eye(3, 4)[:count], table), engine=engine)
+    view.select(list(range(count)))
+    assert len(view.selection) == count
+    assert view.still().png()[:4] == b"\x89PNG"
+    assert view.placed.method == "pca"
+    assert ("nothing to show" in view.canvas.status.value) == (count == 0)
+
+
+def test_nan_and_equal_vectors_are_a_map():
+    vectors = np.ones((12, 4))
+    vectors[3] = np.nan
+    space = embedding_space_of(vectors, pd.DataFrame({"clip_id": [f"c{n}" for n in range(12)]}))
+    view = EmbeddingMap(space)
+    assert "1 hold NaN" in view.canvas.status.value
+    assert len(view.placed.points) == 11
+    assert np.isfinite(view.canvas.engine.figure.layout.xaxis.range).all()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"colour": "verb"}, "no column 'verb'; it has combination"),
+        ({"shape": "verb"}, "no column 'verb'"),
+        ({"engine": "ink"}, "'auto', 'plotly' or 'scatter', found 'ink'"),
+        ({"method": "tsne"}, "found 'tsne'"),
+    ],
+)
+def test_wrong_settings_are_refused(space, wrong, told):
+    with pytest.raises(ValueError, match=told):
+        EmbeddingMap(space, **wrong)
+
+
+def test_parameters_are_json_and_make_the_same_map(space, monkeypatch):
+    plain = EmbeddingMap(space).parameters()
+    assert sorted(plain) == ["colour", "combinations", "method", "seed"]
+    view = EmbeddingMap(space, method="pca", colour="action", shape="combination", label="x")
+    parameters = json.loads(json.dumps(view.parameters()))
+    monkeypatch.setattr("mmlab.views.map.view.embedding_space", lambda *_: space)
+    again = EmbeddingMap.reopened(None, **parameters)
+    assert again.parameters() == view.parameters()
+    assert (again.canvas.look.codes == view.canvas.look.codes).all()
+
+
+def test_groups_are_named_when_labels_are_wanted(monkeypatch):
+    groups = pd.DataFrame({"x": [0.5], "y": [1.0], "label": ["<i>egg</i>"]})
+    monkeypatch.setattr("mmlab.views.map.canvas.cluster_labels", lambda *_: groups)
+    table = pd.DataFrame({"clip_id": [f"c{n}" for n in range(6)], "text": "egg"})
+    view = EmbeddingMap(embedding_space_of(np.eye(6), table), method="pca")
+    wait_for(lambda: len(view.canvas.groups))
+    named = lambda: [a.text for a in view.canvas.engine.figure.layout.annotations]  # noqa: E731
+    assert named() == ["<b>&lt;i&gt;egg&lt;/i&gt;</b>"]
+    view.controls.labels.value = False
+    assert named() == []
+
+
+def test_pictures_show_scales_and_selections(view):
+    view.controls.choose_colour("combination", "action")
+    view.select(["a"])
+    drawn = view.drawn()
+    assert "3 points are selected" in map_picture([drawn]).sentence
+    assert isinstance(drawn.layout, Layout)

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import ipywidgets
+import nbconvert
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
@@ -12,6 +13,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from mmlab.views.static import Picture, StandsStill, under_nbconvert
+
+STILL = {"text/html", "image/png", "text/plain"}
 
 
 class Still(StandsStill, ipywidgets.VBox):
@@ -38,17 +41,42 @@ def test_a_process_that_nbconvert_did_not_start_is_live(monkeypatch):
 def test_live_output_holds_widget_picture_and_sentence(monkeypatch):
     monkeypatch.setenv("MMLAB_STATIC", "0")
     data, metadata = Still()._repr_mimebundle_()
-    assert set(data) == {"application/vnd.jupyter.widget-view+json", "image/png", "text/plain"}
+    assert set(data) == {"application/vnd.jupyter.widget-view+json", *STILL}
     assert data["text/plain"] == metadata["image/png"]["alt"] == 'a "plain" <b>figure</b>'
 
 
 def test_exported_output_holds_no_widget_and_escapes_the_sentence(monkeypatch):
     monkeypatch.setenv("MMLAB_STATIC", "1")
     data, _ = Still()._repr_mimebundle_()
-    assert set(data) == {"text/html", "image/png", "text/plain"}
+    assert set(data) == STILL
     tags = BeautifulSoup(data["text/html"], "html.parser").find_all(True)
-    assert [tag.name for tag in tags] == ["img"]
-    assert tags[0]["alt"] == 'a "plain" <b>figure</b>'
+    assert [tag.name for tag in tags] == ["figure", "img", "figcaption"]
+    assert tags[1]["alt"] == tags[2].text == 'a "plain" <b>figure</b>'
+
+
+def exported(kind):
+    """A notebook that was saved with a live view, in another form."""
+    data, metadata = Still()._repr_mimebundle_()
+    cell = nbformat.v4.new_code_cell("view")
+    cell.outputs = [nbformat.v4.new_output("display_data", data, metadata=metadata)]
+    book = nbformat.v4.new_notebook(cells=[cell])
+    return nbconvert.get_exporter(kind)().from_notebook_node(book)
+
+
+@pytest.mark.parametrize("kind", ["html", "markdown"])
+def test_a_notebook_saved_live_keeps_picture_and_sentence(monkeypatch, kind):
+    monkeypatch.setenv("MMLAB_STATIC", "0")
+    page = BeautifulSoup(exported(kind)[0], "html.parser")
+    assert [image["alt"] for image in page.select("img")] == ['a "plain" <b>figure</b>']
+    assert page.select_one("img")["src"].startswith("data:image/png;base64,")
+    assert page.select_one("figcaption").text == 'a "plain" <b>figure</b>'
+
+
+def test_a_notebook_saved_live_keeps_its_picture_in_latex(monkeypatch):
+    monkeypatch.setenv("MMLAB_STATIC", "0")
+    page, resources = exported("latex")
+    assert "includegraphics" in page
+    assert [Path(name).suffix for name in resources["outputs"]] == [".png"]
 
 
 def test_png_is_twice_as_dense_as_shown(picture):

@@ -13,9 +13,9 @@ from mmlab.dataset import ClipFeatures
 from mmlab.media import probe, read_frames
 from mmlab.views.attention import spectrogram_image
 from mmlab.views.static import Picture
-from mmlab.views.theme import DRAWING, FAINT, MUTED, colour_of
+from mmlab.views.theme import DRAWING, FAINT, MUTED, PLAIN, colour_of, is_combination
 
-BESIDE = {"chance", "evenly spread", "oracle", "upper bound"}
+BESIDE = {"chance", "evenly spread", "oracle", "upper bound", "random"}
 """Figures that stand beside a model's: what needs none, and the most that can be reached."""
 
 
@@ -71,18 +71,27 @@ def bar_chart(values: Mapping[str, float], *, title: str, unit: str = "%") -> Pi
         title: stands above.
         unit: of the values, written behind each.
     """
+    longest = max(map(len, values), default=0)
+    left = min(max(0.2, 0.0125 * longest), 0.5)
     figure = Figure(figsize=(7.6, 0.9 + 0.42 * len(values)))
-    axes = figure.add_axes((0.2, 0.08, 0.68, 0.78 - 0.1 / len(values)))
-    colours = [MUTED if name in BESIDE else colour_of(name) for name in values]
+    axes = figure.add_axes((left, 0.08, 0.88 - left, 0.78 - 0.1 / len(values)))
+    colours = [_bar_colour(name) for name in values]
     axes.barh(list(values), list(values.values()), height=0.62, color=colours)
     axes.invert_yaxis()
-    axes.set(title=title, xticks=[])
+    axes.set(xticks=[])
+    figure.text(0.012, 0.98, title, va="top", fontsize=13, fontweight="bold")
     axes.spines["bottom"].set_visible(False)
     axes.tick_params(left=False)
     for place, value in enumerate(values.values()):
         axes.annotate(f" {value:.1f} {unit}", (value, place), va="center", fontweight="bold")
     told = ", ".join(f"{name} {value:.1f} {unit}" for name, value in values.items())
     return Picture(figure, f"{title}: {told}.")
+
+
+def _bar_colour(name: str) -> str:
+    if name in BESIDE:
+        return MUTED
+    return colour_of(name) if is_combination(name) else PLAIN
 
 
 @matplotlib.rc_context(DRAWING)

@@ -1,99 +1,239 @@
-"""Recall of every direction between any two combinations, as a square of numbers."""
+"""Recall of every direction as a table of buttons; each lists where its direction fails most."""
 
 from __future__ import annotations
 
-import matplotlib
+from collections.abc import Sequence
+from dataclasses import replace
+from html import escape, unescape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import ipywidgets
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+import traitlets
 
+from mmlab.evaluation.failures import worst_failures
+from mmlab.views.counted import counted
+from mmlab.views.player import ClipPlayer
+from mmlab.views.recall_picture import highest_recall, recall_matrix
+from mmlab.views.stamp import Stamped
 from mmlab.views.static import Picture
-from mmlab.views.theme import DRAWING, FAINT, INK, MUTED
+from mmlab.views.stills import cards_picture, shorten
 
-SHADES = LinearSegmentedColormap.from_list("recall", ["#FFFFFF", "#5CC2A2"])
-"""Light enough for dark letters to be read on all of it."""
+if TYPE_CHECKING:
+    from mmlab.retrieval import Retriever
 
-ON_GREY = "#4A4A4A"
+__all__ = ["RecallMatrix", "recall_matrix"]
+
+MEASURES = ("R@1", "R@5", "R@10", "R@50", "gmean")
+GREETING = "Choose a direction to see the clips that it fails most."
 
 
-@matplotlib.rc_context(DRAWING)
-def recall_matrix(table: pd.DataFrame, measure: str = "R@1", *, title: str = "") -> Picture:
-    """A row for each combination that asks, a column for each that is asked for.
+class RecallMatrix(Stamped, ipywidgets.VBox):
+    """From any combination to any: how often the right clip is found, and where it is not.
 
-    The darker, the nearer to the best of the directions whose sides share no modality. The others
-    are greyed: there, a clip is found by what it has in common with itself. Below each figure
-    stands its 95 % interval, if the table has it.
+    Where both sides hold a modality, a clip is also found by that, and by itself where both are
+    the same; such figures are grey.
 
     Args:
-        table: one row for each direction: query, gallery, the measure in percent, its ends as
-            `R@1 low` and `R@1 high`, and `shared`, whether the sides share a modality; a
-            direction that is not there, or NaN, is left empty.
-        measure: the column to show.
-        title: stands above; default: what the picture shows.
+        retriever: a model and its clips.
+        measure: the first one shown, "R@1", "R@5", "R@10", "R@50" or "gmean".
+        late: each direction with a fused side also with late fusion.
+        direction: what asks and what is asked for, to begin with; default: none is chosen.
+        worst: how many failures to list.
+
+    Attributes:
+        table: as `Retriever.matrix` gives it.
+        failures: those of the chosen direction, as `worst_failures` gives them.
+
+    Example:
+        >>> RecallMatrix(retriever).choose("text", "video")
     """
-    names = list(dict.fromkeys([*table["query"], *table["gallery"]]))
-    names.sort(key=lambda name: name.count("+"))
-    title = title or f"{measure} of every direction, in percent"
-    side = 1.35 + 0.98 * len(names)
-    figure = Figure(figsize=(side + 0.9, 0.62 * side + 1.1))
-    axes = figure.add_axes((0.17, 0.07, 0.81, 0.72))
-    _frame(axes, names)
-    figure.text(0.012, 0.985, title, va="top", fontsize=14, fontweight="bold")
-    marks = "grey: both sides hold the same modality"
-    marks += " · small: 95 % interval" if f"{measure} low" in table else ""
-    figure.text(0.012, 0.018, marks, color=MUTED, fontsize=10)
-    highest = _disjoint(table, measure)[measure].max()
-    for row in table.to_dict("records"):
-        if pd.notna(row[measure]):
-            place = names.index(row["gallery"]), names.index(row["query"])
-            _draw_cell(axes, place, row, measure, highest)
-    return Picture(figure, _sentence(table, measure, title))
+
+    def __init__(
+        self,
+        retriever: Retriever,
+        *,
+        measure: str = "R@1",
+        late: bool = False,
+        direction: Sequence[str] | None = None,
+        worst: int = 5,
+    ) -> None:
+        if measure not in MEASURES:
+            raise ValueError(f"measure is one of {', '.join(MEASURES)}, found {measure!r}")
+        self.retriever: Retriever = retriever
+        self.late, self.worst = late, worst
+        self.table, problem = _measured(retriever, late)
+        self.failures = pd.DataFrame()
+        self.measure = ipywidgets.Dropdown(
+            options=MEASURES, value=measure, description="Measure", layout={"width": "200px"}
+        )
+        self.grid = RecallGrid()
+        self.message = ipywidgets.HTML(escape(problem or GREETING))
+        self.pairs = ipywidgets.VBox()
+        below = ipywidgets.VBox([self.message, self.pairs]).add_class("mmlab-matrix-failures")
+        self._fill()
+        self.measure.observe(self._on_measure, "value")
+        self.grid.observe(self._on_chosen, "chosen")
+        super().__init__([self.measure, self.grid, below, self.stamp_line()])
+        self.add_class("mmlab-view").add_class("mmlab-matrix")
+        if direction is not None:
+            self.choose(*direction)
+
+    def choose(self, query: str, gallery: str) -> pd.DataFrame:
+        """List the worst failures of a direction, as a click on its button does.
+
+        Args:
+            query: the combination that asks.
+            gallery: the one that is asked for. If it is the same, only clips that equal another
+                one there can fail.
+
+        Returns:
+            `failures`.
+
+        Raises:
+            ValueError: there is no such direction.
+        """
+        if self._row(query, gallery) is None:
+            known = ", ".join(dict.fromkeys(cell["query"] for cell in self.grid.cells))
+            raise ValueError(
+                f"no direction {query} → {gallery} was measured; both sides are one of {known}"
+            )
+        self.grid.chosen = [query, gallery]
+        return self.failures
+
+    def parameters(self) -> dict[str, Any]:
+        """What makes the same view again beside the retriever."""
+        return {
+            "measure": self.measure.value,
+            "late": self.late,
+            "direction": self.grid.chosen or None,
+            "worst": self.worst,
+        }
+
+    def still(self) -> Picture:
+        """The square of numbers; its sentence tells the chosen direction's worst failure."""
+        if self.table.empty:
+            said = unescape(self.message.value)
+            return cards_picture(said, [], f"Recall of every direction. {said}")
+        picture = recall_matrix(self.table, self.measure.value)
+        if self.failures.empty:
+            return picture
+        first = self.failures.iloc[0]
+        own, other = shorten(first["text"], 80), shorten(first["first_text"], 80)
+        told = f"Worst of {' → '.join(self.grid.chosen)}: “{own}” came at rank {first['rank']:g}"
+        return replace(picture, sentence=f"{picture.sentence} {told}, “{other}” came first.")
+
+    def _fill(self) -> None:
+        """The grid's numbers in the chosen measure."""
+        if self.table.empty:
+            return
+        measure = self.measure.value
+        highest = highest_recall(self.table, measure)
+        known = self.table[self.table[measure].notna()]
+        self.grid.measure = measure
+        self.grid.cells = [_cell(row, measure, highest) for row in known.to_dict("records")]
+
+    def _on_measure(self, _: Any) -> None:
+        self._fill()
+        self.restamp()
+
+    def _row(self, query: str, gallery: str) -> pd.Series | None:
+        if self.table.empty:
+            return None
+        there = (self.table["query"] == query) & (self.table["gallery"] == gallery)
+        rows = self.table[there & (self.table["clips"] > 0)]
+        return None if rows.empty else rows.iloc[0]
+
+    def _on_chosen(self, _: Any) -> None:
+        query, gallery = self.grid.chosen
+        row = self._row(query, gallery)
+        assert row is not None, "only measured directions have a button"
+        self.failures = worst_failures(self.retriever, query, gallery, self.worst)
+        self.message.value = escape(_told(row, len(self.failures)))
+        self._show_pairs(int(row["candidates"]))
+        self.restamp()
+
+    def _show_pairs(self, candidates: int) -> None:
+        """Two players per failure; they are kept from direction to direction."""
+        pairs = list(self.pairs.children)[: len(self.failures)]
+        pairs += [_pair() for _ in range(len(self.failures) - len(pairs))]
+        for number, (pair, row) in enumerate(
+            zip(pairs, self.failures.itertuples(), strict=True), 1
+        ):
+            own, first = pair.children
+            place = f"rank {row.rank:g} of {candidates:,}, score {row.score_own:.2f}"
+            self._show(own, row.clip_id, f"{number} · looked for: {place}")
+            other = f"came first instead: score {row.score_first:.2f}"
+            self._show(first, row.first_clip_id, other)
+        self.pairs.children = pairs
+
+    def _show(self, player: ClipPlayer, clip_id: str, heading: str) -> None:
+        row = self.retriever.dataset.row_of(clip_id)
+        clip = self.retriever.dataset.manifest.iloc[row]
+        player.show(
+            self.retriever.dataset.media_path(row),
+            float(clip["start_seconds"]),
+            float(clip["end_seconds"]),
+            caption=str(clip["text"]),
+            heading=heading,
+            with_poster=False,
+        )
 
 
-def _frame(axes: Axes, names: list[str]) -> None:
-    count = len(names)
-    axes.set(xlim=(-0.5, count - 0.5), ylim=(count - 0.5, -0.5))
-    axes.set_xticks(range(count), [name.replace("+", "+\n") for name in names])
-    axes.set_yticks(range(count), names)
-    axes.xaxis.tick_top()
-    axes.tick_params(length=0)
-    axes.text(-0.62, -0.6, "asks ↓   for →", color=MUTED, ha="right", va="bottom")
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+class RecallGrid(anywidget.AnyWidget):
+    """The table of buttons in the browser; see `RecallMatrix`.
+
+    Attributes:
+        measure: the name of the figures.
+        cells: query, gallery, value, interval ("" without), strength (0 to 1), shared.
+        chosen: query and gallery of the pressed button, empty for none.
+    """
+
+    _esm = Path(__file__).with_name("recall_matrix.js")
+    _css = Path(__file__).with_name("recall_matrix.css")
+
+    measure = traitlets.Unicode().tag(sync=True)
+    cells = traitlets.List(traitlets.Dict()).tag(sync=True)
+    chosen = traitlets.List(traitlets.Unicode()).tag(sync=True)
 
 
-def _draw_cell(
-    axes: Axes, place: tuple[int, int], row: dict[str, float], measure: str, highest: float
-) -> None:
-    value, shared = row[measure], bool(row.get("shared", False))
-    colour = FAINT if shared else SHADES(value / (highest or 1))
-    corner = (place[0] - 0.48, place[1] - 0.46)
-    axes.add_patch(Rectangle(corner, 0.96, 0.92, color=colour, linewidth=0))
-    ink = ON_GREY if shared else INK
-    low, high = row.get(f"{measure} low"), row.get(f"{measure} high")
-    inside = low is not None and high is not None and pd.notna(low) and pd.notna(high)
-    x, y = place[0], place[1] - (0.13 if inside else 0)
-    axes.text(x, y, f"{value:.1f}", ha="center", va="center", color=ink, fontweight="bold")
-    if inside:
-        text = f"{low:.0f} to {high:.0f}"
-        axes.text(x, place[1] + 0.24, text, ha="center", va="center", color=ink, fontsize=8)
+def _measured(retriever: Retriever, late: bool) -> tuple[pd.DataFrame, str]:
+    """The table, or none and why: embeddings that are NaN, clips that have nothing in common."""
+    try:
+        return retriever.matrix(late=late), ""
+    except ValueError as error:
+        return pd.DataFrame(), f"Nothing was measured: {error}"
 
 
-def _disjoint(table: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """The measured directions whose sides share nothing."""
-    known = table[table[measure].notna()]
-    return known[~known["shared"].astype(bool)] if "shared" in known else known
+def _told(row: pd.Series, failures: int) -> str:
+    """What a direction measures, how well it does, and what stands below."""
+    asked = counted(row["clips"] + row["missing"], "query", "queries")
+    found = f"the own clip comes first for {row['R@1']:.1f} % of {asked}"
+    said = [f"{row['query']} → {row['gallery']}: {found}, among {row['candidates']:,}."]
+    if row["query"] == row["gallery"]:
+        said.append("Each clip asks for itself, so it can miss only where others are just like it.")
+    elif row["shared"]:
+        said.append("Both sides hold the same modality, and a clip is also found by that.")
+    if not failures:
+        return " ".join([*said, "None fails."])
+    worst = f"The {failures} worst" if failures > 1 else "The worst"
+    return " ".join([*said, f"{worst}: left what was looked for, right what came first."])
 
 
-def _sentence(table: pd.DataFrame, measure: str, title: str) -> str:
-    known = _disjoint(table, measure)
-    if known.empty:
-        return f"{title}: nothing was measured."
-    best, worst = known.loc[known[measure].idxmax()], known.loc[known[measure].idxmin()]
-    return (
-        f"{title}. Among {len(known)} directions without a common modality, the best is "
-        f"{best['query']} → {best['gallery']} with {best[measure]:.1f} %, the worst "
-        f"{worst['query']} → {worst['gallery']} with {worst[measure]:.1f} %."
-    )
+def _cell(row: dict[Any, Any], measure: str, highest: float) -> dict[str, Any]:
+    low, high = row[f"{measure} low"], row[f"{measure} high"]
+    return {
+        "query": row["query"],
+        "gallery": row["gallery"],
+        "value": f"{row[measure]:.1f}",
+        "interval": f"{low:.0f} to {high:.0f}",
+        "strength": min(row[measure] / (highest or 1), 1),
+        "shared": bool(row["shared"]),
+    }
+
+
+def _pair() -> ipywidgets.Box:
+    players = [ClipPlayer().add_class("mmlab-card") for _ in range(2)]
+    return ipywidgets.Box(players).add_class("mmlab-cards").add_class("mmlab-matrix-pair")

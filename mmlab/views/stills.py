@@ -25,7 +25,7 @@ class Card:
 
     Attributes:
         tile: its poster.
-        heading: a short line, such as "1 · 0.83 · 4.0 to 9.5 s".
+        heading: a short line, such as "1 · score 0.83 · 4.0 to 9.5 s".
         caption: its text.
     """
 

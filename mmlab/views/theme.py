@@ -22,6 +22,8 @@ TRUTH = "#222222"
 INK = "#2B2B2B"
 MUTED = "#6E6E6E"
 FAINT = "#E4E4E4"
+PLAIN = "#56748C"
+"""Bars of what is no modality: the palette's colours have meanings."""
 
 MODALITY_COLOURS = {"text": TEXT, "video": VIDEO, "audio": AUDIO}
 MODALITY_WORDS = {"text": "words", "video": "picture", "audio": "sound"}
@@ -77,30 +79,20 @@ def colour_of(combination: str | Combination) -> str:
     return {**_FUSED_SHADES, **MODALITY_COLOURS}.get(name, FUSED)
 
 
+def is_combination(name: str) -> bool:
+    """Whether it names modalities, such as "video+audio", and so has a colour of its own."""
+    return set(name.split("+")) <= MODALITY_COLOURS.keys()
+
+
 def category_colours(values: Sequence[str]) -> dict[str, str]:
     """Give each different value a colour: the fixed one if all are combinations.
 
     Args:
         values: the different values in the order in which they are shown.
     """
-    if all(set(value.split("+")) <= MODALITY_COLOURS.keys() for value in values):
+    if all(is_combination(value) for value in values):
         return {value: colour_of(value) for value in values}
     return {value: CATEGORIES[index % len(CATEGORIES)] for index, value in enumerate(values)}
-
-
-def shape_number(value: str, place: int) -> int:
-    """Which of a list of marker shapes a category gets, so that colour alone never tells.
-
-    Combinations are told by how many modalities they hold, others change shape when the
-    colours begin again.
-
-    Args:
-        value: the category.
-        place: its place among the categories.
-    """
-    if set(value.split("+")) <= MODALITY_COLOURS.keys():
-        return value.count("+")
-    return place // len(CATEGORIES)
 
 
 def plotly_layout() -> dict[str, Any]:

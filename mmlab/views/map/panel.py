@@ -1,0 +1,128 @@
+"""What stands around the canvas: search, lists, legend, card, player and gallery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+
+import ipywidgets
+import pandas as pd
+
+from mmlab.space import EmbeddingSpace
+from mmlab.views.gallery import ClipGallery
+from mmlab.views.map.background import Background
+from mmlab.views.map.card import Pictures, PointCard, clip_pictures
+from mmlab.views.map.controls import MapControls
+from mmlab.views.map.legend import MapLegend
+from mmlab.views.map.look import MOST_SHAPES, telling_columns
+from mmlab.views.player import ClipPlayer
+from mmlab.views.stills import shorten
+
+HINT = (
+    "Drag around points to gather them; Add and Take away, or Shift and Alt held, change what you "
+    "have. The wheel zooms."
+)
+PLAYER_HINT = "A dot that you click plays here, and what is near it is listed below."
+CLIPS_PER_PAGE = 5
+
+
+class MapPanel:
+    """The widgets around the canvas, and how they show points of the space.
+
+    Args:
+        space: the points.
+        on_choose: called with the clip_id of a card of the gallery.
+        on_escape: called when Escape is pressed.
+    """
+
+    def __init__(
+        self,
+        space: EmbeddingSpace,
+        on_choose: Callable[[str], object],
+        on_escape: Callable[[], None],
+    ) -> None:
+        self.space = space
+        table, searches = space.table, space.retriever is not None
+        columns, shapes = telling_columns(table), telling_columns(table, MOST_SHAPES)
+        self.controls = MapControls(columns, shapes, space.combinations, searches=searches)
+        self.legend = MapLegend(on_escape)
+        self.card, self.player = PointCard(), ClipPlayer(caption=PLAYER_HINT)
+        self.gallery = ClipGallery(
+            space.dataset, per_page=CLIPS_PER_PAGE, empty=HINT, on_choose=on_choose
+        )
+        self.count = ipywidgets.HTML().add_class("mmlab-map-count")
+        self._beside = Background()
+
+    def above(self, title: str) -> list[ipywidgets.Widget]:
+        """The rows above the canvas."""
+        rows = [self.controls.search_row(), self.controls.tools_row(), self.legend]
+        if not title:
+            return rows
+        return [ipywidgets.HTML(f"<b>{escape(title)}</b>").add_class("mmlab-map-title"), *rows]
+
+    def beside(self) -> ipywidgets.VBox:
+        """The column beside the canvas."""
+        side = [self.card, self.player, self.controls.nearest]
+        return ipywidgets.VBox(side).add_class("mmlab-map-side")
+
+    def below(self) -> list[ipywidgets.Widget]:
+        """The selection: how many, kept as what, and its clips."""
+        gallery = ipywidgets.Box([self.gallery]).add_class("mmlab-map-gallery")
+        row = ipywidgets.HBox([self.count, self.controls.keep_row()])
+        return [row.add_class("mmlab-map-found"), gallery]
+
+    @property
+    def gathers(self) -> str:
+        """What becomes of points that somebody drags around: "new", "add" or "take"."""
+        return self.legend.held or self.controls.gather.value
+
+    def point_at(self, row: int, score: float | None) -> None:
+        """Put a point on the card; pictures follow when they are read, if it is still that clip."""
+        point = self.space.table.iloc[row]
+        parts = [point["combination"], point["clip_id"]]
+        parts += [] if score is None else [f"score {score:.2f}"]
+        with self.card.hold_sync():
+            self.card.heading = " · ".join(map(str, parts))
+            self.card.caption = shorten(str(point.get("text", "")), 240)
+        clip_id = str(point["clip_id"])
+        if clip_id != self.card.clip_id:
+            self.card.clip_id = clip_id
+            self._beside.run(lambda: self._pictures(clip_id), self._show_pictures)
+
+    def play(self, clip_id: str) -> None:
+        """Put a clip into the player and start it."""
+        dataset = self.space.dataset
+        if dataset is None:
+            return
+        row = dataset.row_of(clip_id)
+        clip = dataset.manifest.iloc[row]
+        span = (float(clip["start_seconds"]), float(clip["end_seconds"]))
+        self.player.show(dataset.media_path(row), *span, caption=str(clip["text"]))
+        self.player.play()
+
+    def list(self, found: pd.DataFrame, why: str) -> None:
+        """Say how many points there are and why, and show their clips."""
+        clips = found["clip_id"].nunique()
+        points = f"{len(found):,} point{'s' * (len(found) != 1)}"
+        said = f"{points} of {clips:,} clip{'s' * (clips != 1)} {why}" if why else ""
+        self.count.value = escape(said)
+        self.gallery.show(found, message="No point is lit." if why and not len(found) else "")
+
+    def say_kept(self, sentence: str) -> None:
+        """A sentence in place of the count."""
+        self.count.value = escape(sentence)
+
+    def _pictures(self, clip_id: str) -> tuple[str, Pictures]:
+        """Of a clip that is still on the card: a quick hand passes over many."""
+        dataset = self.space.dataset
+        if dataset is None or clip_id != self.card.clip_id:
+            return clip_id, Pictures(b"", b"")
+        row = dataset.row_of(clip_id)
+        clip = dataset.manifest.iloc[row]
+        span = (float(clip["start_seconds"]), float(clip["end_seconds"]))
+        return clip_id, clip_pictures(dataset.media_path(row), span)
+
+    def _show_pictures(self, found: tuple[str, Pictures]) -> None:
+        clip_id, pictures = found
+        if clip_id == self.card.clip_id:
+            self.card.show(pictures)

@@ -1,0 +1,41 @@
+"""How seconds and weights are written, the same in Python and in the clock's JavaScript."""
+
+import json
+import shutil
+import subprocess
+
+import pytest
+
+from mmlab.views.attention.clock import HERE
+from mmlab.views.attention.telling import amount, span_text, time_text
+
+SECONDS = [0.0, 4.44, 59.94, 59.96, 60.0, 61.25, 338.06, 3599.99]
+WEIGHTS = [0.0, 1.0, 0.5, 0.0375, 0.00067, 0.0000123, 0.999]
+
+
+def test_a_time_is_minutes_and_tenths():
+    told = [time_text(second, minutes=True) for second in (0, 59.96, 61.25, 338)]
+    assert told == ["0:00.0", "1:00.0", "1:01.3", "5:38.0"]
+    assert span_text(4.44, 5, minutes=False) == "4.4–5.0 s"
+    assert span_text(338, 339, minutes=True) == "5:38.0–5:39.0"
+
+
+@pytest.mark.parametrize(
+    ("weight", "told"),
+    [(0.00067, "0.067 %"), (0.48, "48 %"), (1.0, "100 %"), (0.0, "0 %"), (0.031, "3.1 %")],
+)
+def test_a_share_has_two_digits_that_count(weight, told):
+    assert amount(weight, "%") == told
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no node on this machine")
+def test_the_browser_writes_them_alike():
+    script = f"""
+{HERE.joinpath("clock_telling.js").read_text()}
+const times = {SECONDS}.map((second) => timeText({{ minutes: true }}, second));
+const shares = {WEIGHTS}.map((weight) => amount({{ unit: "%" }}, weight));
+console.log(JSON.stringify([times, shares]));"""
+    told = subprocess.run(["node", "-e", script], capture_output=True, text=True, check=True)
+    times, shares = json.loads(told.stdout)
+    assert times == [time_text(second, minutes=True) for second in SECONDS]
+    assert shares == [amount(weight, "%") for weight in WEIGHTS]
