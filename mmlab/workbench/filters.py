@@ -1,0 +1,193 @@
+"""Conditions on the answers: values of columns, ranges of numbers, each a chip that goes away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import ipywidgets
+import numpy as np
+import pandas as pd
+
+from mmlab.question.parts import MOST_CHARACTERS, quoted
+from mmlab.question.words import ALIKE, MOST_NEAREST
+from mmlab.views.map.look import telling_columns
+from mmlab.views.stills import shorten
+from mmlab.workbench.status_line import StatusLine
+
+NOTHING = "choose a column …"
+FEWEST_NUMBERS = 13
+"""A column of fewer different numbers is a list of categories."""
+
+MOST_VALUES = 1000
+"""Values that a field offers; what is typed may be any other."""
+
+UNLIKE = ("clip_id", "text")
+"""Columns that are different for each clip, however few clips there are."""
+
+MOST_LOOKED_AT = 20_000
+"""Rows that decide which columns tell clips apart."""
+
+
+class Filters(ipywidgets.HBox):
+    """Choose a column, then values of it or a range; conditions on several columns all hold.
+
+    Args:
+        manifest: the clips of the dataset.
+        on_change: called when the conditions change.
+
+    Attributes:
+        where: the values that a column must have, as `Retriever.nearest` takes them.
+        ranges: the least and greatest number that a column must have.
+        note: says of a value that is entered that no clip has it.
+    """
+
+    def __init__(self, manifest: pd.DataFrame, on_change: Callable[[], object]) -> None:
+        self.where: dict[str, list[Any]] = {}
+        self.ranges: dict[str, tuple[float, float]] = {}
+        self._table, self._on_change = with_seconds(manifest), on_change
+        telling = telling_columns(self._table.head(MOST_LOOKED_AT))
+        columns = [name for name in telling if name not in UNLIKE]
+        self.column = ipywidgets.Dropdown(options=[NOTHING, *columns], description="Filter by")
+        self.value = ipywidgets.Combobox(description="is", placeholder="type or choose …")
+        self.value.continuous_update = False
+        self.range = ipywidgets.FloatRangeSlider(description="within", continuous_update=False)
+        self.chips = ipywidgets.HBox().add_class("mmlab-chips")
+        self.note = StatusLine()
+        self.column.observe(self._on_column, "value")
+        self.value.observe(self._on_value, "value")
+        self.range.observe(self._on_range, "value")
+        super().__init__([self.column, self.value, self.range, self.chips, self.note])
+        self.add_class("mmlab-filters")
+        self._on_column(None)
+
+    def set(self, column: str, values: list[Any] | tuple[float, float]) -> None:
+        """Replace the conditions on one column: a list of values, or (least, greatest).
+
+        An empty list takes them away.
+
+        Raises:
+            ValueError: the dataset has no such column.
+        """
+        if column not in self._table:
+            names = ", ".join(self._table.columns)
+            raise ValueError(f"no column “{column}” to filter by; there are {names}")
+        self.where.pop(column, None)
+        self.ranges.pop(column, None)
+        if isinstance(values, tuple):
+            self.ranges[column] = values
+        elif values:
+            self.where[column] = list(values)
+        self._show_chips()
+        self._on_column(None)
+        self._on_change()
+
+    def keeps(self, rows: pd.DataFrame) -> np.ndarray:
+        """(n,) bool: the rows that meet all conditions."""
+        rows, kept = with_seconds(rows), np.ones(len(rows), bool)
+        for column, values in self.where.items():
+            kept &= rows[column].isin(values).to_numpy()
+        for column, (low, high) in self.ranges.items():
+            kept &= rows[column].between(low, high).to_numpy()
+        return kept
+
+    def in_words(self) -> str:
+        """Such as "ingredient onion or tomato, and seconds 3 to 5"; "" without conditions."""
+        told = [values_in_words(self.where)] if self.where else []
+        told += [f"{name} {low:g} to {high:g}" for name, (low, high) in self.ranges.items()]
+        return ", and ".join(told)
+
+    def _on_column(self, change: Any) -> None:
+        column = self.column.value
+        if change is not None:
+            self.value.value = ""  # what was entered was meant for another column
+        chosen = column != NOTHING
+        numbers = chosen and _is_range(self._table[column])
+        for field, shown in ((self.value, chosen and not numbers), (self.range, numbers)):
+            field.layout.display = None if shown else "none"
+        if numbers:
+            self._offer_range(self._table[column])
+        elif chosen:
+            self.value.options = [str(value) for value in self._values(column)[:MOST_VALUES]]
+
+    def _offer_range(self, numbers: pd.Series) -> None:
+        low, high = float(numbers.min()), float(numbers.max())
+        self.range.unobserve(self._on_range, "value")
+        with self.range.hold_trait_notifications():
+            self.range.min, self.range.max = low, high
+            self.range.step = (high - low) / 100
+            self.range.value = self.ranges.get(str(numbers.name), (low, high))
+        self.range.observe(self._on_range, "value")
+
+    def _on_value(self, change: Any) -> None:
+        """A value that is entered joins the others of its column; an unknown one stays there."""
+        column, entered = self.column.value, change["new"]
+        self.note.say("")
+        if column == NOTHING or not entered:
+            return
+        known = {str(value): value for value in self._values(column)}
+        if entered in known:
+            self.value.value = ""
+            before = self.where.get(column, [])
+            self.set(column, [*before, *({known[entered]} - set(before))])
+        else:
+            self.note.say(_unknown(column, entered, list(known)), problem=True)
+
+    def _on_range(self, change: Any) -> None:
+        whole = change["new"] == (self.range.min, self.range.max)
+        self.set(self.column.value, [] if whole else tuple(change["new"]))
+
+    def _values(self, column: str) -> list[Any]:
+        return sorted(self._table[column].dropna().unique().tolist(), key=str)
+
+    def _show_chips(self) -> None:
+        chips = [
+            _chip(f"{name}: {shorten(str(value), 32)}", self._without(name, value))
+            for name, values in self.where.items()
+            for value in values
+        ]
+        chips += [
+            _chip(f"{name}: {low:g} to {high:g}", self._without(name))
+            for name, (low, high) in self.ranges.items()
+        ]
+        self.chips.children = chips
+
+    def _without(self, column: str, value: Any = None) -> Callable[[Any], None]:
+        def take_away(_: Any) -> None:
+            self.set(column, [one for one in self.where.get(column, []) if one != value])
+
+        return take_away
+
+
+def values_in_words(where: Mapping[str, Sequence[Any]]) -> str:
+    """Such as "ingredient onion or tomato, and step 3"."""
+    return ", and ".join(
+        f"{name} {shorten(' or '.join(map(str, values)), MOST_CHARACTERS)}"
+        for name, values in where.items()
+    )
+
+
+def with_seconds(clips: pd.DataFrame) -> pd.DataFrame:
+    """The clips with one more column, how many seconds each lasts."""
+    return clips.assign(seconds=clips["end_seconds"] - clips["start_seconds"])
+
+
+def _unknown(column: str, entered: str, known: Sequence[str]) -> str:
+    """Such as: No clip has ingredient “tomatoe”; alike: tomato."""
+    lowered = {value.lower(): value for value in known[:MOST_LOOKED_AT]}
+    near = get_close_matches(entered.lower(), lowered, MOST_NEAREST, ALIKE)
+    alike = ", ".join(shorten(lowered[one], 32) for one in near)
+    beside = f"; alike: {alike}" if alike else ""
+    return f"No clip has {column} {quoted(entered)}{beside}."
+
+
+def _is_range(values: pd.Series) -> bool:
+    is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    return bool(is_number and values.nunique() >= FEWEST_NUMBERS)
+
+
+def _chip(words: str, take_away: Callable[[Any], None]) -> ipywidgets.Button:
+    chip = ipywidgets.Button(description=words, icon="times", tooltip=f"Without {words}")
+    chip.on_click(take_away)
+    return chip.add_class("mmlab-chip")
