@@ -10,6 +10,7 @@ import tyro
 
 import mmlab
 from mmlab.cli.localization import evaluate_steps, localize
+from mmlab.readers.subtitles import read_subtitles
 
 
 @pytest.fixture(scope="module")
@@ -157,3 +158,48 @@ def test_localize_prints_each_step_in_order(run, media_folder, tmp_path, capsys)
     steps.write_text("\n")
     with pytest.raises(ValueError, match="holds no step"):
         localize(run, media_folder / "red right.mp4", steps)
+
+
+def test_words_that_nobody_knows_are_told_beside_the_answer(run, media_folder, tmp_path, capsys):
+    steps = tmp_path / "steps.txt"
+    steps.write_text("a red sqare\nqwzxv left\n")
+    localize(run, media_folder / "red right.mp4", steps, json=True)
+    told = capsys.readouterr()
+    assert told.err == (
+        "mmlab: no caption has “sqare” (alike: square) or “qwzxv” (nothing alike)\n"
+    )
+    assert len(json.loads(told.out)["segments"]) == 2
+    steps.write_text("a red square\n")
+    localize(run, media_folder / "red right.mp4", steps)
+    assert not capsys.readouterr().err
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(run, tmp_path):
+    (tmp_path / "steps.txt").write_text("a red square\n")
+    (tmp_path / "found.vtt").mkdir()
+    with pytest.raises(ValueError, match=r"found.vtt is a folder; give --out the name of a file"):
+        localize(run, "no such video.mp4", tmp_path / "steps.txt", out=tmp_path / "found.vtt")
+
+
+def test_localize_writes_what_it_prints(run, media_folder, tmp_path, capsys):
+    (tmp_path / "steps.txt").write_text("a red square\nmoves on\n")
+    file = (run, media_folder / "red right.mp4", tmp_path / "steps.txt")
+    localize(*file, out=tmp_path / "found.vtt", json=True)
+    told = json.loads(capsys.readouterr().out)
+    read = read_subtitles(tmp_path / "found.vtt").table
+    assert read.text.tolist() == [row["step"] for row in told["segments"]]
+    assert read.start_seconds.tolist() == [row["start_seconds"] for row in told["segments"]]
+    assert "red right.mp4; model " in told["about"]
+    with pytest.raises(ValueError, match=r"kept as .json, .csv, .vtt, found '.txt'"):
+        localize(*file, out=tmp_path / "found.txt")
+
+
+def test_a_single_line_gets_its_best_moments(run, media_folder, tmp_path, capsys):
+    (tmp_path / "steps.txt").write_text("a red square")
+    localize(run, "red right.mp4", tmp_path / "steps.txt", json=True)
+    of_dataset = json.loads(capsys.readouterr().out)["segments"]
+    localize(run, media_folder / "red right.mp4", tmp_path / "steps.txt", json=True)
+    of_file = json.loads(capsys.readouterr().out)["segments"]
+    times = [[row["start_seconds"] for row in rows] for rows in (of_dataset, of_file)]
+    assert times[0] == times[1]
+    assert {row["step"] for row in of_file} == {"a red square"}

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import tyro
 
@@ -15,11 +16,18 @@ from mmlab.cli import (
     bench,
     data,
     evaluation,
+    explanation,
+    index,
     localization,
+    probing,
     reproduce,
+    search,
+    serving,
     training,
     verification,
 )
+from mmlab.cli.bench_index import bench_index
+from mmlab.cli.map import bench_map
 
 COMMANDS: tuple[Callable[..., None], ...] = (
     data.sample,
@@ -29,11 +37,15 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     data.export,
     evaluation.evaluate,
     evaluation.embed,
-    evaluation.search,
+    index.index,
+    search.search,
+    serving.serve,
     localization.localize,
     localization.evaluate_steps,
     reproduce.reproduce,
     ablation.ablate,
+    probing.probe,
+    explanation.explain,
     verification.verify,
 )
 
@@ -54,6 +66,8 @@ def main() -> None:
         measure.command(name="data")(bench.bench_data)
         measure.command(name="training")(bench_training)
         measure.command(name="evaluation")(evaluation.bench_evaluation)
+        measure.command(name="map")(bench_map)
+        measure.command(name="index")(bench_index)
         app.command(measure, name="bench", help="Measure speed and memory.")
         app.cli(prog="mmlab")
     except KeyboardInterrupt:
@@ -61,8 +75,31 @@ def main() -> None:
     except BrokenPipeError:  # whoever reads has seen enough, such as head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(READER_LEFT)
-    except FileNotFoundError as error:
-        missing = f"{error.filename}: there is no such file or folder; check the path"
-        sys.exit(f"mmlab: {missing if error.filename else error}")
-    except (ValueError, OSError, ImportError, RecursionError) as error:
+    except UnicodeEncodeError as error:
+        sys.exit(f"mmlab: {_about_name(error)}")
+    except OSError as error:
+        sys.exit(f"mmlab: {_about_path(error)}")
+    except (ValueError, ImportError, RecursionError) as error:
         sys.exit(f"mmlab: {error}")
+
+
+def _about_path(error: OSError) -> str:
+    """What is wrong with a path, and the mend, which the system does not tell."""
+    path = error.filename
+    if path and isinstance(error, FileNotFoundError):
+        return f"{path}: there is no such file or folder; check the path"
+    if path and isinstance(error, IsADirectoryError):
+        return f"{path}: is a folder; name a file"
+    if path and isinstance(error, NotADirectoryError | FileExistsError):
+        every = (Path(path), *Path(path).parents)
+        if file := next((one for one in every if one.exists() and not one.is_dir()), None):
+            return f"{file}: is a file where a folder is needed; give another path"
+    return str(error)
+
+
+def _about_name(error: UnicodeEncodeError) -> str:
+    """Bytes that are not UTF-8 come from the command line as halves of characters."""
+    if not any("\udc80" <= sign <= "\udcff" for sign in error.object[error.start : error.end]):
+        return str(error)
+    name = error.object.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    return f"{name}: has a name that is not UTF-8; rename it"

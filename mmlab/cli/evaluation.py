@@ -1,19 +1,15 @@
-"""Commands that ask a model: retrieval measured, embeddings written, clips found."""
+"""Commands that embed a dataset: retrieval measured, embeddings written."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import pandas as pd
-import tyro
 from tyro.conf import Positional
 
 from mmlab.evaluation.long_clips import LongClips, LongStrategy
 from mmlab.retrieval import Retriever
-
-Among = Annotated[str | None, tyro.conf.arg(name="in", aliases=["--among"])]
-"""What is looked through: the same option of every command that has it."""
 
 SHOWN = ("R@1", "R@5", "R@10", "R@50", "MedR")
 
@@ -87,36 +83,6 @@ def embed(
     write_atomically(out / "embeddings.safetensors", save(vectors))
     retriever.dataset.manifest.to_parquet(out / "manifest.parquet")
     print(f"{out}: {len(vectors)} combinations of {len(retriever.dataset)} clips")
-
-
-def search(
-    run: Positional[Path],
-    text: Positional[str | None] = None,
-    video: str | None = None,
-    audio: str | None = None,
-    among: Among = None,
-    split: str | None = None,
-    top: int = 10,
-    json: bool = False,
-) -> None:
-    """Find clips with a sentence, a picture, a sound, or any of them together.
-
-    Args:
-        run: a trained model's folder.
-        text: a sentence.
-        video: a clip id or a media file whose picture to ask with.
-        audio: a clip id or a media file whose sound to ask with.
-        among: what of the clips to search in, such as video+audio; default: all but their text.
-        split: which clips; default: test if there is one, else all.
-        top: how many answers.
-        json: print JSON instead of a table.
-    """
-    hits = _retriever(run, split).search(text=text, video=video, audio=audio, among=among, top=top)
-    columns = ["rank", "score", "clip_id", "start_seconds", "end_seconds", "text"]
-    if json:
-        print(hits.to_json(orient="records", default_handler=str))
-    else:
-        print(hits[columns].to_string(index=False, float_format=lambda value: f"{value:.2f}"))
 
 
 def bench_evaluation(

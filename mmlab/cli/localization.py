@@ -7,26 +7,38 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
+import torch
 from tyro.conf import Positional
 
-from mmlab.cli.evaluation import Among
+from mmlab.cli.search import Among, print_notes
 
 Benchmark = Literal["crosstask", "mining-youtube"]
 Scores = Literal["similarity", "log_softmax"]
 
 
 def localize(
-    run: Positional[Path], video: Positional[Path], steps: Path, among: Among = None
+    run: Positional[Path],
+    video: Positional[Path],
+    steps: Path,
+    among: Among = None,
+    out: Path | None = None,
+    json: bool = False,
 ) -> None:
-    """Place the ordered steps of a task in a long video.
+    """Find when each of some ordered steps is in a long video.
 
     Args:
         run: a trained model's folder.
-        video: a media file.
-        steps: a text file with one step on each line, in order.
+        video: a media file, or the id of a video of the run's dataset.
+        steps: a text file with one step on each line, in order; of a single line the best moments
+            are found, best first.
         among: what of the video is fused, such as video+audio; default: all but text.
+        out: also write the segments there, as .vtt (WebVTT), .csv or .json.
+        json: print JSON instead of a table.
     """
-    from mmlab.evaluation import ordered_assignment
+    from mmlab.evaluation.seconds import video_seconds
+    from mmlab.evaluation.segment_files import check_kind, save_segments, segments_text
+    from mmlab.evaluation.segments import find_segments
+    from mmlab.question.words import known_words, notes_of
     from mmlab.readers.safe import read_text
     from mmlab.retrieval import Retriever
     from mmlab.runs import open_run
@@ -34,10 +46,33 @@ def localize(
     sentences = [line.strip() for line in read_text(steps).splitlines() if line.strip()]
     if not sentences:
         raise ValueError(f"{steps} holds no step; write one on each line")
-    model, dataset = open_run(run)
-    scores = Retriever(model, dataset).score_seconds(video, sentences, among=among)
-    for step, second in enumerate(ordered_assignment(scores).argmax(axis=0)):
-        print(f"{second // 60:3d}:{second % 60:02d}  {scores[second, step]:.2f}  {sentences[step]}")
+    if out is not None:
+        check_kind(out.suffix)  # not after the work
+        if out.is_dir():
+            raise ValueError(f"{out} is a folder; give --out the name of a file, such as x.vtt")
+        out.parent.mkdir(parents=True, exist_ok=True)
+    retriever = Retriever(*open_run(run))
+    texts = torch.stack([retriever.query(text=sentence) for sentence in sentences])
+    seconds = video_seconds(retriever, video, among)
+    segments = find_segments(sentences, seconds.scores(texts), seconds.duration_seconds)
+    print_notes(notes_of(known_words(retriever, sentence) for sentence in sentences))
+    about = f"{video}; {retriever.origin}"
+    if out is not None:
+        save_segments(segments, out, about=about)
+    print(segments_text(segments, ".json", about=about) if json else _listed(segments))
+
+
+def _listed(segments: pd.DataFrame) -> str:
+    """A line for each segment: from, to, score, step."""
+    from mmlab.evaluation.segments import clock
+
+    rows = list(segments.itertuples())
+    times = [(clock(row.start_seconds), clock(row.end_seconds)) for row in rows]
+    width = max(len(time) for both in times for time in both)
+    return "\n".join(
+        f"{start:>{width}} to {end:>{width}}  {row.score:5.2f}  {row.step}"
+        for (start, end), row in zip(times, rows, strict=True)
+    )
 
 
 def evaluate_steps(
