@@ -9,9 +9,15 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 import mmlab
 from mmlab import sample
 from mmlab.ablation.report import Report
+from mmlab.bench.index import NAMES
+from mmlab.cli.explanation import short_table
+from mmlab.question.parts import SENSES
 
 CHECKOUT = Path(__file__).parents[1]
 GALLERIES = ("video", "audio", "video+audio")
@@ -20,7 +26,14 @@ BENCHMARKS = ("docs/bench-paper.json", "docs/bench-sample.json")
 DATA_BENCHMARK = "docs/bench-data.json"
 TRAINING_BENCHMARK = "docs/bench-training.json"
 RANKING_BENCHMARK = "docs/bench-evaluation.json"
+MAP_BENCHMARK = "docs/bench-map.json"
+MAP_IN_BROWSER = "docs/bench-map-browser.json"
 ABLATIONS = "docs/ablations.json"
+EXPLANATIONS = "docs/explanation.json"
+QUESTIONS = "docs/questions.json"
+INDEX_BENCHMARK = "docs/bench-index.json"
+SIDES = {"query": "questions", "gallery": "clips"}
+HOW = {"drop": "dropped", "shuffle": "taken from other clips", "swap": "taken from one clip"}
 
 
 def retrieval_table(retriever: mmlab.Retriever) -> list[str]:
@@ -166,6 +179,58 @@ def ablation_table() -> list[str]:
     ]
 
 
+def explanation_table() -> list[str]:
+    """What `mmlab explain` found: does attention, does relevance find what is there?"""
+    report = json.loads((CHECKOUT / EXPLANATIONS).read_text())
+    table = short_table(pd.DataFrame(report["figures"]))
+    return [*table.splitlines(), "", f"Computed by `mmlab explain --out {EXPLANATIONS}`."]
+
+
+def map_table() -> list[str]:
+    """What `make bench` measured of the map."""
+    report = json.loads((CHECKOUT / MAP_BENCHMARK).read_text())
+    lines = [
+        "| map | points | first picture, new process | a question's place | a selection |",
+        "|---|---|---|---|---|",
+    ]
+    for one in report["maps"]:
+        milliseconds = [f"{1000 * median(one[name]):.0f} ms" for name in ("placing", "selecting")]
+        first = f"{median(one['first_picture']):.1f} s"
+        lines.append(
+            f"| {one['space']} | {one['points']:,} | {first} | {' | '.join(milliseconds)} |"
+        )
+    lines += [
+        "",
+        "| UMAP | points | mmlab, new process | kept | umap-learn, new process | again "
+        "| trustworthiness | of umap-learn's |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for one in report["layouts"]:
+        seconds = [median(one["cold"]), median(one["kept"]), one["plain_cold"]]
+        seconds.append(median(one["plain_warm"]))
+        trust = [
+            " ".join(f"{value:.3f}" for value in one[name])
+            for name in ("trustworthiness", "plain_trustworthiness")
+        ]
+        told = [f"{value:.3g} s" for value in seconds]
+        lines.append(f"| {one['space']} | {one['points']:,} | {' | '.join([*told, *trust])} |")
+    where = report["environment"]
+    machine = f"On {where['threads']} cores ({where['processor']})"
+    return [*lines, "", f"{machine}, measured by `make bench`. {map_in_browser()}"]
+
+
+def map_in_browser() -> str:
+    """What a person would wait for in JupyterLab, in a sentence."""
+    report = json.loads((CHECKOUT / MAP_IN_BROWSER).read_text())
+    seconds = [one["seconds"] for one in report["lassos"]]
+    return (
+        f"In JupyterLab (headless Chromium that draws without a GPU, on the same cores) "
+        f"{report['points']:,} points stand {report['drawn']:.1f} s after their cell was run, and "
+        f"a lasso around half of them has gallery and count after {median(seconds):.2f} s "
+        f"({min(seconds):.2f} to {max(seconds):.2f} s in {len(seconds)})."
+    )
+
+
 def data_table() -> list[str]:
     """What `make bench` measured of reading clips and of making features."""
     report = json.loads((CHECKOUT / DATA_BENCHMARK).read_text())
@@ -206,6 +271,72 @@ def _loading_cells(loading: dict[str, Any], packing: str) -> list[str]:
     ]
 
 
+def questions_table() -> list[str]:
+    """What `mmlab probe` measured: what more modalities, and joint fusion, are worth."""
+    report = json.loads((CHECKOUT / QUESTIONS).read_text())
+    lines = [
+        f"On the {report['clips']} test clips of the sample corpus, points of recall with 95 % "
+        "intervals over the same queries:",
+        "",
+        "| asked | instead of | R@1 | R@10 |",
+        "|---|---|---|---|",
+    ]
+    for pair in _by_cutoff(report["differences"], "than_query", "than_gallery"):
+        one = pair[10]
+        asked, than = f"{one['query']} → {one['gallery']}", one["than_query"]
+        told = f"{asked} | {than} → {one['than_gallery']}"
+        lines.append(f"| {told} | {_points(pair[1])} | {_points(one)} |")
+    for pair in _by_cutoff(report["probes"], "modality", "how"):
+        one = pair[10]
+        what = f"{SENSES[one['modality']]} of the {SIDES[one['side']]} {HOW[one['how']]}"
+        told = f"{one['query']} → {one['gallery']}, {what} | the same as it is"
+        lines.append(f"| {told} | {_points(pair[1])} | {_points(one)} |")
+    error = max(one["largest_error"] for one in report["shapley"])
+    sums = sum(one["sums"] for one in report["shapley"])
+    lines += ["", f"Shares of {sums:,} scores add up to them, the largest error is {error:.0e}."]
+    return [*lines, "Computed by `mmlab probe --out docs/questions.json`."]
+
+
+def _by_cutoff(rows: list[dict[str, Any]], *more: str) -> list[dict[int, dict[str, Any]]]:
+    """The rows that differ in nothing but their cutoff, together."""
+    groups: dict[tuple[str, ...], dict[int, dict[str, Any]]] = {}
+    for row in rows:
+        key = tuple(row[name] for name in ("query", "gallery", *more))
+        groups.setdefault(key, {})[row["cutoff"]] = row
+    return list(groups.values())
+
+
+def _points(row: dict[str, Any]) -> str:
+    return f"{row['points']:+.1f} ({row['low']:+.1f} to {row['high']:+.1f})"
+
+
+def index_table() -> list[str]:
+    """What `make bench` measured of the index."""
+    report = json.loads((CHECKOUT / INDEX_BENCHMARK).read_text())
+    lines = [
+        "| vectors | engine | build | on disk | median | 95th percentile | recall@10 | memory |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    engines = list(NAMES)
+    for one in sorted(
+        report["figures"], key=lambda one: (one["vectors"], engines.index(one["engine"]))
+    ):
+        cells = [f"{one['vectors']:,}", NAMES[one["engine"]], f"{one['build_seconds']:.1f} s"]
+        cells.append(f"{one['disk_bytes'] / 1e6:,.0f} MB")
+        if one["latencies"]:
+            cells[1] += f", {one['note']}" if one["note"] else ""
+            both = np.percentile(one["latencies"], [50, 95])
+            cells += [f"{1000 * value:.1f} ms" for value in both]
+            cells += [f"{one['recall']:.3f}", f"{one['resident_bytes'] / 1e6:,.0f} MB"]
+        else:
+            cells += [one["note"], "", "", ""]
+        lines.append(f"| {' | '.join(cells)} |")
+    where = report["environment"]
+    machine = f"on {where['threads']} cores ({where['processor']})"
+    data = f"{report['settings']['width']}-wide vectors, {report['data']}"
+    return [*lines, "", f"{data}; one question at a time, {machine}, by `make bench`."]
+
+
 def _extraction_cells(one: dict[str, Any]) -> list[str]:
     return [
         f"{one['media']}, {one['files']} files",
@@ -241,9 +372,13 @@ def main() -> None:
     text = (CHECKOUT / "README.md").read_text(encoding="utf-8")
     text = replace_between_marks(text, "results", lines)
     text = replace_between_marks(text, "training", training_table())
+    text = replace_between_marks(text, "explanation", explanation_table())
+    text = replace_between_marks(text, "bench-map", map_table())
     text = replace_between_marks(text, "ablations", ablation_table())
     text = replace_between_marks(text, "bench", benchmark_table())
     text = replace_between_marks(text, "bench-data", data_table())
+    text = replace_between_marks(text, "questions", questions_table())
+    text = replace_between_marks(text, "bench-index", index_table())
     unfinished = CHECKOUT / "README.md.part"
     unfinished.write_text(text, encoding="utf-8")
     os.replace(unfinished, CHECKOUT / "README.md")
