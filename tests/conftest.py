@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
+
+import mmlab
 
 Picture = Callable[[float], np.ndarray]
 """From seconds to an (H, W, 3) uint8 picture."""
@@ -122,3 +126,31 @@ def media_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_video(folder / "blue mute.mp4", 2.0, picture=moving_square(BLUE))
     write_video(folder / "only sound.mp4", 2.0, sound=tone(300))
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_run(media_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained model's run on the four tiny media files."""
+    folder = tmp_path_factory.mktemp("run")
+    captions = folder / "captions.csv"
+    captions.write_text(
+        "video,start_seconds,end_seconds,text,split\n"
+        "red right.mp4,0,1.5,a red square,test\n"
+        "red right.mp4,1.5,3,moves on,test\n"
+        "green left.mp4,0,2.5,<b>green</b> to the left,test\n"
+        "blue mute.mp4,0,2,blue without a sound,test\n"
+        "only sound.mp4,0,2,nothing to see,test\n"
+    )
+    dataset = mmlab.ingest(media_folder, captions, folder / "dataset", workers=1, progress=False)
+    torch.manual_seed(0)
+    widths = {name: info.width for name, info in dataset.features.items()}
+    config = mmlab.ModelConfig.sample(widths["video"], widths["text"], widths["audio"])
+    mmlab.FusionModel(config).save_pretrained(folder / "model")
+    (folder / "model" / "run.json").write_text(json.dumps({"dataset": "../dataset"}))
+    return folder / "model"
+
+
+@pytest.fixture
+def tiny_retriever(tiny_run: Path) -> mmlab.Retriever:
+    """The untrained model and all clips of `tiny_run`."""
+    return mmlab.Retriever(*mmlab.open_run(tiny_run))

@@ -127,6 +127,13 @@ def test_every_picture_has_a_description(notebook):
 
 
 @every_notebook
+def test_the_page_loads_nothing_from_the_net(notebook):
+    loaded = page(notebook).select("[src]") + page(notebook).select("link[href]")
+    addresses = [str(one.get("src") or one.get("href")) for one in loaded]
+    assert not [address[:80] for address in addresses if address.startswith(("http", "//"))]
+
+
+@every_notebook
 def test_nothing_waits_for_a_kernel_or_failed(notebook):
     soup = page(notebook)
     assert not soup.select('script[type="application/vnd.jupyter.widget-view+json"]')

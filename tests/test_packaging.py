@@ -19,7 +19,7 @@ import mmlab
 CHECKOUT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
 SLOW_TO_IMPORT = {"umap", "numba", "librosa", "gensim", "ipywidgets", "plotly", "anywidget"}
-SLOW_TO_IMPORT |= {"transformers", "ray"}
+SLOW_TO_IMPORT |= {"transformers", "ray", "jscatter"}
 
 
 def by_name(lines: list[str]) -> dict[str, Requirement]:
@@ -35,7 +35,7 @@ def pin_lines() -> list[str]:
 RANGES = by_name(PROJECT["dependencies"])
 EXTRAS = PROJECT["optional-dependencies"]
 DEVELOPER = by_name(EXTRAS["dev"])
-OPTIONAL = by_name([*EXTRAS["backbones"], *EXTRAS["ray"]])
+OPTIONAL = by_name([one for name in EXTRAS if name != "dev" for one in EXTRAS[name]])
 PINS = by_name(pin_lines())
 
 
@@ -95,7 +95,7 @@ def test_torch_is_the_first_pin():
     ("folder", "declared"),
     [
         ("mmlab", RANGES | OPTIONAL),
-        ("benchmarks", RANGES),
+        ("benchmarks", RANGES | DEVELOPER),
         ("tests", RANGES | DEVELOPER),
         ("tools", RANGES | DEVELOPER),
     ],

@@ -13,12 +13,11 @@ import pytest
 from playwright.sync_api import expect
 
 from mmlab.ingest import ingest
-from tests.browser.conftest import CHECKOUT, Opened, write_settings
+from tests.browser.corpus import write_notebook
+from tests.browser.opened import CHECKOUT, PATIENCE, Opened
+from tests.browser.server import write_settings
 
 pytestmark = pytest.mark.slow
-
-PATIENCE = 120_000
-"""Milliseconds until something is seen; the machine may be busy with other tests."""
 
 OPEN = """import sys
 sys.path.insert(0, {checkout!r})
@@ -49,17 +48,9 @@ def corpus(media_folder, tmp_path_factory) -> Path:
     return folder
 
 
-def write_notebook(folder: Path, name: str, cells: list[str]) -> Path:
+def training_notebook(folder: Path, name: str, cells: list[str]) -> Path:
     texts = {"folder": str(folder), "checkout": str(CHECKOUT), "name": name}
-    sources = [cell.format(**texts) for cell in cells]
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(one) for one in sources])
-    book.metadata["kernelspec"] = {
-        "name": "python3",
-        "display_name": "Python 3 (ipykernel)",
-        "language": "python",
-    }
-    nbformat.write(book, folder / f"{name}.ipynb")
-    return folder / f"{name}.ipynb"
+    return write_notebook(folder / f"{name}.ipynb", [cell.format(**texts) for cell in cells])
 
 
 def choose(opened: Opened, menu: str, item: str | re.Pattern[str]) -> None:
@@ -102,7 +93,7 @@ def test_stop_answers_while_the_training_cell_blocks_the_kernel(
     corpus, lab, open_notebook, name, theme, cells
 ):
     lab.use_theme(theme)
-    opened = open_notebook(write_notebook(corpus, name, cells))
+    opened = open_notebook(training_notebook(corpus, name, cells))
     begin(opened)
     opened.screenshot(f"live-training-{theme.lower()}", ".mmlab-training")
     opened.page.locator(".mmlab-training-stop").click()
@@ -135,7 +126,7 @@ def without_subshells(lab) -> Iterator[None]:
 
 @pytest.mark.usefixtures("without_subshells")
 def test_where_a_click_is_held_back_interrupting_the_kernel_does_the_same(corpus, open_notebook):
-    opened = open_notebook(write_notebook(corpus, "interrupted", [OPEN, SHOW, TRAIN, TELL]))
+    opened = open_notebook(training_notebook(corpus, "interrupted", [OPEN, SHOW, TRAIN, TELL]))
     begin(opened)
     opened.page.locator(".mmlab-training-stop").click()
     hint = opened.page.locator(".mmlab-training-status")
@@ -147,7 +138,7 @@ def test_where_a_click_is_held_back_interrupting_the_kernel_does_the_same(corpus
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_the_form_takes_what_can_be_and_says_what_cannot(corpus, lab, open_notebook, theme):
     lab.use_theme(theme)
-    opened = open_notebook(write_notebook(corpus, f"form-{theme}", [OPEN, FORM, READ]))
+    opened = open_notebook(training_notebook(corpus, f"form-{theme}", [OPEN, FORM, READ]))
     opened.run_all()
     form = opened.page.locator(".mmlab-training-form").first
     epochs = form.locator(".mmlab-training-form-epochs input")
