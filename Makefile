@@ -22,6 +22,8 @@ SAMPLE_FILES := $(SAMPLE)/ceilings.csv $(SAMPLE)/dataset/dataset.json $(MODEL)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 PAGES := $(NOTEBOOKS:notebooks/%.ipynb=build/notebooks/%.html)
 SOURCES := $(shell find mmlab -name '*.py' -o -name '*.js' -o -name '*.css')
+# The pages load nothing from the net; none of them has a formula.
+OFFLINE := --HTMLExporter.mathjax_url= --HTMLExporter.require_js_url=
 STRIP := nbstripout --extra-keys metadata.language_info.version
 
 MEND_PIP := read the last lines of pip above; it needs the network and about 3 GB of free disk
@@ -37,7 +39,7 @@ endif
 
 # What an interrupted step has finished stays: the next run goes on from it.
 .PRECIOUS: $(SAMPLE_FILES)
-.PHONY: help lab test test-slow notebooks lint format sample results bench ablations fuzz pictures costs clean
+.PHONY: help lab test test-slow notebooks lint format sample results bench explanations ablations fuzz pictures costs clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -53,7 +55,7 @@ test-slow: $(DEVELOPER) $(SAMPLE_FILES) $(PAGES) ## the tests that need corpus, 
 	@tools/step "Chromium" "sudo apt-get install chromium" \
 		sh -c 'command -v chromium || command -v chromium-browser || command -v google-chrome'
 	@tools/step "slow tests" "the failures are listed above, each with its file and line" \
-		$(RUN) pytest -m slow
+		$(RUN) pytest -m slow -n 2 --dist loadfile
 
 notebooks: $(PAGES) ## every notebook, executed, as build/notebooks/*.html
 
@@ -73,14 +75,24 @@ sample: $(SAMPLE_FILES) ## the sample corpus, its features and the sample model
 results: $(INSTALLED) $(SAMPLE_FILES) ## the figures of README.md
 	@tools/step "results" "read the last lines above" .venv/bin/python tools/results.py
 
-bench: $(DEVELOPER) ## time model, data, training and ranking (40 minutes on idle cores, 18 GB)
+bench: $(DEVELOPER) ## time model, data, training, ranking and the map (45 minutes on idle cores, 18 GB)
 	@for size in paper sample; do \
 		tools/step "benchmark, $$size size" "read the last lines above" \
 			.venv/bin/mmlab bench model --size $$size --out docs/bench-$$size.json || exit; done
-	@for part in data training evaluation; do \
+	@for part in data training evaluation map; do \
 		tools/step "benchmark, $$part" "read the last lines above" \
 			.venv/bin/mmlab bench $$part --out docs/bench-$$part.json || exit; done
+	@tools/step "benchmark, index" "read the last lines above; what is measured is kept" \
+		.venv/bin/mmlab bench index --out docs/bench-index.json
+	@tools/step "the map in a browser" "read the last lines above" \
+		$(RUN) benchmarks.map_in_browser --out docs/bench-map-browser.json
 	@.venv/bin/python tools/scale.py
+
+explanations: $(INSTALLED) $(SAMPLE_FILES) ## does attention find what is there? does sound help? (minutes)
+	@tools/step "explanations" "read the last lines above" \
+		.venv/bin/mmlab explain --out docs/explanation.json
+	@tools/step "questions" "read the last lines above" \
+		.venv/bin/mmlab probe --out docs/questions.json
 
 ablations: $(INSTALLED) $(SAMPLE_FILES) ## train the paper's variants on the sample corpus (an hour)
 	@tools/step "ablations" "read the last lines above; finished runs are kept" \
@@ -118,4 +130,4 @@ $(SAMPLE_FILES) &: | $(INSTALLED)
 
 build/notebooks/%.html: notebooks/%.ipynb $(SOURCES) $(MODEL) | $(SAMPLE_FILES) $(INSTALLED)
 	@tools/step "notebook $*" "run it in 'make lab' up to the cell named above" \
-		$(RUN) nbconvert --execute --to html --output-dir build/notebooks $<
+		$(RUN) nbconvert --execute --to html $(OFFLINE) --output-dir build/notebooks $<

@@ -28,7 +28,7 @@ from mmlab.evaluation.localization import (
     localization_recall,
     localize_videos,
 )
-from mmlab.evaluation.moments import attention_on_moment, mean_interval
+from mmlab.evaluation.moments import mean_interval
 from mmlab.evaluation.neighbours import neighbour_agreement
 from mmlab.evaluation.overlap import frame_accuracy, overlap_scores
 from mmlab.evaluation.spans import best_span, moment_recall
@@ -60,7 +60,6 @@ __all__ = [
     "Watcher",
     "align_transcript",
     "align_videos",
-    "attention_on_moment",
     "best_span",
     "bootstrap_interval",
     "chance_recall",
