@@ -105,10 +105,11 @@ class Opened:
         return path
 
     def close(self) -> None:
-        """Close the page and the line to the kernel."""
+        """Close the page, the line to the kernel and the kernel."""
         self.page.close()
         if "_kernel" in self.__dict__:
             self._kernel.stop_channels()
+        self.server.end_kernel(self.name)
 
     @cached_property
     def _kernel(self) -> BlockingKernelClient:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,9 +65,22 @@ class Server:
 
     def connection_file(self, notebook: str) -> Path:
         """How another client reaches the kernel of a notebook that is open."""
-        with urllib.request.urlopen(f"{self.address}/api/sessions?token={self.token}") as answer:
-            kernels = {one["path"]: one["kernel"]["id"] for one in json.load(answer)}
-        return self.own / "runtime" / f"kernel-{kernels[notebook]}.json"
+        kernel = self._sessions()[notebook]["kernel"]["id"]
+        return self.own / "runtime" / f"kernel-{kernel}.json"
+
+    def end_kernel(self, notebook: str) -> None:
+        """Shut a notebook's kernel down; one holds half a gigabyte, and nobody asks it again."""
+        if session := self._sessions().get(notebook):
+            self._ask("DELETE", f"sessions/{session['id']}")
+
+    def _sessions(self) -> dict[str, Any]:
+        """What runs, by notebook."""
+        return {one["path"]: one for one in json.loads(self._ask("GET", "sessions"))}
+
+    def _ask(self, method: str, path: str) -> bytes:
+        address = f"{self.address}/api/{path}?token={self.token}"
+        with urllib.request.urlopen(urllib.request.Request(address, method=method)) as answer:
+            return answer.read()
 
 
 def write_settings(folder: Path, settings: dict[str, dict[str, object]]) -> None:
