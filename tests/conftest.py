@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import mmlab
+from mmlab.runs import model_config
 
 Picture = Callable[[float], np.ndarray]
 """From seconds to an (H, W, 3) uint8 picture."""
@@ -128,26 +129,34 @@ def media_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def untrained_run(media_folder: Path, folder: Path, clips: str) -> Path:
+    """FOLDER/model, a model that has learnt nothing, on FOLDER/dataset.
+
+    Args:
+        media_folder: of the media.
+        folder: where both are written.
+        clips: lines of video,start_seconds,end_seconds,text,split.
+    """
+    captions = folder / "captions.csv"
+    captions.write_text(f"video,start_seconds,end_seconds,text,split\n{clips}")
+    dataset = mmlab.ingest(media_folder, captions, folder / "dataset", workers=1, progress=False)
+    torch.manual_seed(0)
+    mmlab.FusionModel(model_config(dataset.features)).save_pretrained(folder / "model")
+    (folder / "model" / "run.json").write_text(json.dumps({"dataset": "../dataset"}))
+    return folder / "model"
+
+
 @pytest.fixture(scope="session")
 def tiny_run(media_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An untrained model's run on the four tiny media files."""
-    folder = tmp_path_factory.mktemp("run")
-    captions = folder / "captions.csv"
-    captions.write_text(
-        "video,start_seconds,end_seconds,text,split\n"
+    clips = (
         "red right.mp4,0,1.5,a red square,test\n"
         "red right.mp4,1.5,3,moves on,test\n"
         "green left.mp4,0,2.5,<b>green</b> to the left,test\n"
         "blue mute.mp4,0,2,blue without a sound,test\n"
         "only sound.mp4,0,2,nothing to see,test\n"
     )
-    dataset = mmlab.ingest(media_folder, captions, folder / "dataset", workers=1, progress=False)
-    torch.manual_seed(0)
-    widths = {name: info.width for name, info in dataset.features.items()}
-    config = mmlab.ModelConfig.sample(widths["video"], widths["text"], widths["audio"])
-    mmlab.FusionModel(config).save_pretrained(folder / "model")
-    (folder / "model" / "run.json").write_text(json.dumps({"dataset": "../dataset"}))
-    return folder / "model"
+    return untrained_run(media_folder, tmp_path_factory.mktemp("run"), clips)
 
 
 @pytest.fixture

@@ -5,31 +5,19 @@ import json
 import shutil
 
 import pytest
-import torch
 import tyro
 
 import mmlab
 from mmlab.cli.localization import evaluate_steps, localize
 from mmlab.readers.subtitles import read_subtitles
+from tests.conftest import untrained_run
 
 
 @pytest.fixture(scope="module")
 def run(media_folder, tmp_path_factory):
-    """An untrained model on two short videos of the split "test"."""
-    folder = tmp_path_factory.mktemp("run")
-    captions = folder / "captions.csv"
-    captions.write_text(
-        "video,start_seconds,end_seconds,text,split\n"
-        "red right.mp4,0,3,a red square,test\n"
-        "green left.mp4,0,2.5,green to the left,train\n"
-    )
-    dataset = mmlab.ingest(media_folder, captions, folder / "dataset", workers=1, progress=False)
-    torch.manual_seed(0)
-    widths = {name: info.width for name, info in dataset.features.items()}
-    config = mmlab.ModelConfig.sample(widths["video"], widths["text"], widths["audio"])
-    mmlab.FusionModel(config).save_pretrained(folder / "model")
-    (folder / "model" / "run.json").write_text(json.dumps({"dataset": "../dataset"}))
-    return folder / "model"
+    """An untrained model on two short videos, one of them of the split "test"."""
+    clips = "red right.mp4,0,3,a red square,test\ngreen left.mp4,0,2.5,green to the left,train\n"
+    return untrained_run(media_folder, tmp_path_factory.mktemp("run"), clips)
 
 
 @pytest.fixture

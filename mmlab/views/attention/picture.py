@@ -80,7 +80,7 @@ def attention_picture(
     note = _scale_note(token_map, weighting, len(rows))
     if any(moment.word_number + 1 in rows for moment in moments):
         note += "; black lines: true seconds"
-    figure, panels = _stack(parts, token_map.caption, note, lines)
+    figure, panels = _stack(parts, token_map.caption, textwrap.wrap(note, 112), lines)
     words = token_map.rows(weighting)
     names = [_row_name(words[one], marked=0 < one == row) for one in rows]
     for name, axes in panels.items():
@@ -154,16 +154,16 @@ def _scale_note(token_map: TokenMap, weighting: str, drawn: int) -> str:
 
 
 def _stack(
-    parts: list[tuple[str, float]], caption: str, note: str, worth: list[str]
+    parts: list[tuple[str, float]], caption: str, note: list[str], worth: list[str]
 ) -> tuple[Figure, dict[str, Axes]]:
     """Panels below each other, so many inches high, all as wide as the time axis."""
-    gap, head, foot = 0.1, 0.85, 0.55 + 0.2 * len(worth)
+    gap, head, foot = 0.1, 0.65 + 0.2 * len(note), 0.55 + 0.2 * len(worth)
     height = head + foot + sum(inches + gap for _, inches in parts)
     figure = Figure(figsize=(WIDTH_INCHES, height))
     title = shorten(f"“{caption}”", 66)
     above: dict[str, Any] = {"x": LEFT, "va": "top"}
     figure.text(y=1 - 0.18 / height, s=title, fontsize=14, fontweight="bold", color=INK, **above)
-    figure.text(y=1 - 0.5 / height, s=shorten(note, 120), fontsize=10, color=MUTED, **above)
+    figure.text(y=1 - 0.5 / height, s="\n".join(note), fontsize=10, color=MUTED, **above)
     below: dict[str, Any] = {"x": LEFT, "va": "bottom", "fontsize": 9.5, "color": MUTED}
     figure.text(y=0.08 / height, s="\n".join(worth), **below)
     panels, top = {}, height - head
