@@ -2,6 +2,7 @@
 
 const KINDS = ["audio/webm;codecs=opus", "audio/mp4", "audio/ogg;codecs=opus"];
 const METER_MILLISECONDS = 100;
+const METER_SAMPLES = 8192; // 0.17 s at 48 kHz: longer than the time between looks, or knocks are missed
 const FAINTEST_DECIBELS = -60;
 const FALL = 0.06; // of the meter in that time, so that the eye can follow
 const SILENT_SHARE = 0.02; // of the meter; less than that was no sound
@@ -19,8 +20,8 @@ function canRecord() {
 
 function levelOf(analyser, samples) {
   analyser.getFloatTimeDomainData(samples);
-  const power = samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length;
-  const decibels = 10 * Math.log10(power + 1e-12);
+  const peak = samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
+  const decibels = 20 * Math.log10(peak + 1e-6);
   return Math.min(Math.max(1 - decibels / FAINTEST_DECIBELS, 0), 1);
 }
 
@@ -29,7 +30,7 @@ class Recording {
   constructor(stream, { told, done, mostSeconds }) {
     Object.assign(this, { stream, told, done, mostSeconds, level: 0, loudest: 0, chunks: [] });
     this.context = new AudioContext();
-    this.analyser = this.context.createAnalyser();
+    this.analyser = new AnalyserNode(this.context, { fftSize: METER_SAMPLES });
     this.context.createMediaStreamSource(stream).connect(this.analyser);
     this.samples = new Float32Array(this.analyser.fftSize);
     const mimeType = KINDS.find((kind) => MediaRecorder.isTypeSupported(kind));
