@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -247,8 +247,14 @@ class ClipDataset:
         span = Span(media_id, start_seconds, end_seconds, text)
         return self._cut(clip_id, span, {"audio": (begin, end)}, training_tokens or {})
 
-    def extract(self, path: Path | str) -> MediaFeatures:
+    def extract(
+        self, path: Path | str, on_progress: Callable[[float], object] | None = None
+    ) -> MediaFeatures:
         """The tokens of a new file, made with the dataset's own backbones.
+
+        Args:
+            path: of the file.
+            on_progress: told the share that is done, from 0 to 1.
 
         Raises:
             MediaError: the file cannot be read.
@@ -266,7 +272,8 @@ class ClipDataset:
                 "and cannot be made of new media; ask with text or with the dataset's own clips"
             )
         sources = {name: info.source for name, info in infos.items()}
-        return extract(Path(path), Extractors(**{"video": "none", "audio": "none"} | sources))
+        extractors = Extractors(**{"video": "none", "audio": "none"} | sources)
+        return extract(Path(path), extractors, on_progress)
 
     def batch(self, rows: Sequence[int]) -> dict[Modality, Tokens]:
         """The padded tokens of some clips: `collate` of them, read straight into the batch."""

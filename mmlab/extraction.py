@@ -39,7 +39,7 @@ WRONG_SECONDS = 1.0
 """Where a file of sound alone is so much longer or shorter than its header says, it counts."""
 
 
-Tell = Callable[[float], None]
+Tell = Callable[[float], object]
 """Is given how much is done, from 0 to 1."""
 
 

@@ -7,7 +7,7 @@ import torch
 
 import mmlab
 from mmlab.evaluation import seconds as seconds_module
-from mmlab.evaluation.seconds import second_windows, video_seconds
+from mmlab.evaluation.seconds import LOOKING, READING, second_windows, video_seconds
 from mmlab.model import FusionModel, ModalityConfig
 from tests.small_models import ENCODER, small
 from tests.tiny_datasets import FEATURES, arrays, clip_table, make_dataset
@@ -102,7 +102,7 @@ def test_in_blocks_or_at_once_the_seconds_are_the_same(retriever, monkeypatch, b
     told = []
     found = video_seconds(retriever, "a", among, tell=lambda *done: told.append(done))
     assert found.duration_seconds == 10
-    assert told == [(min(end, 10), 10) for end in range(block, 10 + block, block)]
+    assert told == [(LOOKING, min(end / 10, 1)) for end in range(block, 10 + block, block)]
     texts = torch.stack([retriever.query(text=text) for text in ("stir", "soup")])
     expected = retriever.score_seconds("a", ["stir", "soup"], among=among)
     np.testing.assert_allclose(found.scores(texts), expected, atol=1e-5)
@@ -131,3 +131,17 @@ def test_what_is_no_video_and_what_the_dataset_lacks_is_named(retriever):
         video_seconds(retriever, "a", "smell")
     with pytest.raises(ValueError, match="mute has no audio: nothing to compare"):
         video_seconds(retriever, "mute", "audio")
+
+
+def test_how_far_it_is_is_told_from_the_file_to_the_last_second(tiny_retriever, media_folder):
+    told = []
+    film = media_folder / "red right.mp4"
+    video_seconds(tiny_retriever, film, tell=lambda *one: told.append(one))
+    assert list(dict.fromkeys(doing for doing, _ in told)) == [READING, LOOKING]
+    for doing in (READING, LOOKING):
+        shares = [share for one, share in told if one == doing]
+        assert shares == sorted(shares)
+        assert shares[-1] == 1
+    told.clear()
+    video_seconds(tiny_retriever, "red right.mp4", tell=lambda *one: told.append(one))
+    assert {doing for doing, _ in told} == {LOOKING}  # its features are there

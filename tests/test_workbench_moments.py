@@ -11,7 +11,7 @@ import torch
 
 from mmlab.evaluation import segment_files
 from mmlab.evaluation.assignment import ordered_assignment
-from mmlab.evaluation.seconds import VideoSeconds, video_seconds
+from mmlab.evaluation.seconds import LOOKING, VideoSeconds, video_seconds
 from mmlab.evaluation.segment_files import save_segments
 from mmlab.evaluation.segments import above_level, find_segments, mean_score
 from mmlab.question import known_words
@@ -32,11 +32,10 @@ def finder(tiny_retriever, monkeypatch):
     vectors = torch.randn(3, 256, generator=torch.Generator().manual_seed(0))
     seconds = VideoSeconds(3.0, torch.nn.functional.normalize(vectors, dim=-1))
 
-    def made_up(*asked, tell=None):
+    def made_up(*asked, tell):
         if asked[1] != "red right.mp4":
             return video_seconds(*asked, tell=tell)
-        if tell is not None:
-            tell(3, 3)
+        tell(LOOKING, 1.0)
         return seconds
 
     monkeypatch.setattr(moment_search, "video_seconds", made_up)
@@ -213,7 +212,7 @@ def test_a_file_of_ones_own_is_looked_through_once(tiny_retriever, media_folder,
     looked = []
     extract = tiny_retriever.dataset.extract
     monkeypatch.setattr(
-        tiny_retriever.dataset, "extract", lambda path: looked.append(path) or extract(path)
+        tiny_retriever.dataset, "extract", lambda *asked: looked.append(asked) or extract(*asked)
     )
     finder = MomentFinder(tiny_retriever, media_folder / "red right.mp4", STEPS)
     finder.find(STEPS[::-1])
@@ -301,7 +300,7 @@ def test_in_a_notebook_the_kernel_stays_free_and_hears_how_far_it_is(finder):
 
     asyncio.run(asyncio.wait_for(ask(), 60))
     assert finder.segments.step.tolist() == ["moves on", "a red square"]
-    assert "Looking through the video: 0:03.0 of 0:03.0 …" in heard
+    assert "Looking through the video: 100 % …" in heard
     assert heard[-1].startswith("2 steps in order.")
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json as json_format
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 import torch
+from tqdm import tqdm
 from tyro.conf import Positional
 
 from mmlab.cli.search import Among, print_notes
+
+BAR = "{desc}: {percentage:3.0f} % in {elapsed}"
 
 Benchmark = Literal["crosstask", "mining-youtube"]
 Scores = Literal["similarity", "log_softmax"]
@@ -53,13 +57,27 @@ def localize(
         out.parent.mkdir(parents=True, exist_ok=True)
     retriever = Retriever(*open_run(run))
     texts = torch.stack([retriever.query(text=sentence) for sentence in sentences])
-    seconds = video_seconds(retriever, video, among)
+    seconds = video_seconds(retriever, video, among, tell=_bars())
     segments = find_segments(sentences, seconds.scores(texts), seconds.duration_seconds)
     print_notes(notes_of(known_words(retriever, sentence) for sentence in sentences))
     about = f"{video}; {retriever.origin}"
     if out is not None:
         save_segments(segments, out, about=about)
     print(segments_text(segments, ".json", about=about) if json else _listed(segments))
+
+
+def _bars() -> Callable[[str, float], None]:
+    """What shows a bar on a terminal for each thing that is done with a video."""
+    bars: dict[str, tqdm] = {}
+
+    def show(doing: str, share: float) -> None:
+        if doing not in bars:
+            bars[doing] = tqdm(desc=doing, total=100, bar_format=BAR, disable=None)
+        bars[doing].update(int(100 * share) - bars[doing].n)
+        if share >= 1:
+            bars[doing].close()
+
+    return show
 
 
 def _listed(segments: pd.DataFrame) -> str:

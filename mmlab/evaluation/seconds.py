@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,11 @@ BLOCK_SECONDS = 64
 """Seconds that go through a model together. Larger blocks are no faster, and two hours of sound
 with what lies around each second would be a gigabyte."""
 
+Tell = Callable[[str, float], object]
+"""Is told what is being done with a video, and how much of that is done, from 0 to 1."""
+
+READING, LOOKING = "reading the file", "looking through the video"
+
 
 @dataclass(frozen=True)
 class VideoSeconds:
@@ -58,7 +64,7 @@ def video_seconds(
     among: str | Combination | None = None,
     *,
     radius_seconds: float = 2.0,
-    tell: Callable[[int, int], object] | None = None,
+    tell: Tell = lambda doing, share: None,
 ) -> VideoSeconds:
     """Embed every second of a video, block by block.
 
@@ -67,30 +73,36 @@ def video_seconds(
         media: the id of a video of the dataset, or a media file, of which the features are made.
         among: what of the video is fused; default: all but text.
         radius_seconds: a second is seen and heard with this much before and after it.
-        tell: is called after each block with the seconds done and all seconds.
+        tell: is called again and again, with READING where the features have to be made first.
 
     Raises:
         ValueError: text in `among`, or what the dataset has not; a radius that is no length; a
             video that has nothing of `among` at all.
     """
     names = retriever.side(among or retriever.all_but_text).names
-    duration, get = whole_video(retriever.dataset, media)
+    duration, get = whole_video(retriever.dataset, media, partial(tell, READING))
     count, blocks = count_seconds(duration), []
     for start in range(0, count, BLOCK_SECONDS):
         block = range(start, min(start + BLOCK_SECONDS, count))
         features = retriever.dataset.features
         batch = second_windows(features, names, get, duration, radius_seconds, seconds=block)
         blocks.append(embed_present(retriever.model, batch, [names])[names])
-        if tell is not None:
-            tell(block.stop, count)
+        tell(LOOKING, block.stop / count)
     vectors = F.normalize(torch.cat(blocks), dim=-1)  # (T, P)
     if not vectors.any():
         raise ValueError(f"{media} has no {' and no '.join(names)}: nothing to compare")
     return VideoSeconds(duration, vectors)
 
 
-def whole_video(dataset: ClipDataset, media: str | Path) -> tuple[float, Get]:
+def whole_video(
+    dataset: ClipDataset, media: str | Path, on_progress: Callable[[float], object] | None = None
+) -> tuple[float, Get]:
     """The seconds and all tokens of a video of the dataset, or of a media file.
+
+    Args:
+        dataset: whose videos, and whose backbones read a file.
+        media: the id of a video, or a file.
+        on_progress: told how much of a file is read, from 0 to 1.
 
     Raises:
         ValueError: it is neither.
@@ -99,7 +111,7 @@ def whole_video(dataset: ClipDataset, media: str | Path) -> tuple[float, Get]:
     listed = dataset.media[dataset.media.media_id == str(media)]
     if len(listed):
         return float(listed.duration_seconds.iloc[0]), dataset.tensors_of(str(media))
-    features = dataset.extract(media)
+    features = dataset.extract(media, on_progress)
     return features.duration_seconds, features.tensor
 
 

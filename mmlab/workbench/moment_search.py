@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from mmlab.evaluation.seconds import VideoSeconds, video_seconds
+from mmlab.evaluation.seconds import Tell, VideoSeconds, video_seconds
 from mmlab.evaluation.segments import find_segments
 from mmlab.media import MediaError, probe
 from mmlab.question import known_words
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
 
 GREETING = "Paste the steps of a recipe, one on each line, or type a single sentence."
 KEPT_VIDEOS, KEPT_SENTENCES = 4, 256
-
-Tell = Callable[[int, int], object]
-"""Is told how many seconds of how many are looked through."""
 
 
 class Wish(NamedTuple):
@@ -96,7 +92,7 @@ class MomentSearch:
             raise ValueError(f"a video cannot be looked through by {name}; choose {known}")
         return name
 
-    def look(self, wish: Wish, tell: Tell | None = None) -> Found | str:
+    def look(self, wish: Wish, tell: Tell = lambda doing, share: None) -> Found | str:
         """What is found, or a sentence why nothing is."""
         if not wish.steps:
             return GREETING
@@ -133,7 +129,7 @@ class MomentSearch:
             return 1.0
         return seconds if math.isfinite(seconds) and seconds > 0 else 1.0
 
-    def _video(self, wish: Wish, tell: Tell | None) -> VideoSeconds:
+    def _video(self, wish: Wish, tell: Tell) -> VideoSeconds:
         key = wish.media, wish.among
         if key not in self._videos:
             found = video_seconds(self.retriever, wish.media, wish.among, tell=tell)

@@ -11,8 +11,9 @@ import ipywidgets
 import numpy as np
 import pandas as pd
 
+from mmlab.evaluation.seconds import Tell
 from mmlab.evaluation.segment_files import save_segments
-from mmlab.evaluation.segments import COLUMNS, clock
+from mmlab.evaluation.segments import COLUMNS
 from mmlab.views.player import ClipPlayer
 from mmlab.views.posters import Span
 from mmlab.views.stamp import Stamped
@@ -21,7 +22,7 @@ from mmlab.workbench.moment_controls import MomentControls
 from mmlab.workbench.moment_edits import Edited, numbered
 from mmlab.workbench.moment_lanes import MomentLane, MomentLanes, common_scale, lane_heat
 from mmlab.workbench.moment_picture import moment_picture
-from mmlab.workbench.moment_search import GREETING, Found, MomentSearch, Tell, Wish
+from mmlab.workbench.moment_search import GREETING, Found, MomentSearch, Wish
 from mmlab.workbench.moment_telling import tell_segments
 from mmlab.workbench.pacing import Newest
 
@@ -227,21 +228,20 @@ class MomentFinder(Stamped, ipywidgets.VBox):
         wish, tell = self._wish(), self._progress()
         self._newest.run(lambda: self._search.look(wish, tell), self._show)
 
-    def _progress(self) -> Tell | None:
-        """What says, from another thread, how far the video is looked through."""
+    def _progress(self) -> Tell:
+        """What says, from another thread, how far the video is read and looked through."""
         try:
             deliver = asyncio.get_running_loop().call_soon_threadsafe
         except RuntimeError:  # no loop, as in a script: nobody could see it
-            return None
+            return lambda doing, share: None
 
-        tenths: set[int] = set()  # a screen reader reads each of them
+        said = set[str]()  # a screen reader reads each of them
 
-        def tell(done: int, whole: int) -> None:
-            if (tenth := 10 * done // whole) in tenths:
-                return
-            tenths.add(tenth)
-            words = f"Looking through the video: {clock(done)} of {clock(whole)} …"
-            deliver(self.controls.message.say, words)
+        def tell(doing: str, share: float) -> None:
+            words = f"{doing.capitalize()}: {int(10 * share)}0 % …"
+            if words not in said:
+                said.add(words)
+                deliver(self.controls.message.say, words)
 
         return tell
 
