@@ -22,7 +22,7 @@ def test_a_time_is_minutes_and_tenths():
 
 @pytest.mark.parametrize(
     ("weight", "told"),
-    [(0.00067, "0.067 %"), (0.48, "48 %"), (1.0, "100 %"), (0.0, "0 %"), (0.031, "3.1 %")],
+    [(0.00067, "0.067 %"), (0.48, "48 %"), (1.0, "100 %"), (0.0, "0 %"), (1e-5, "< 0.01 %")],
 )
 def test_a_share_has_two_digits_that_count(weight, told):
     assert amount(weight, "%") == told

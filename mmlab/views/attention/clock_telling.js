@@ -1,13 +1,15 @@
 // Second part of the clock: numbers as words; telling.py says seconds and weights alike.
 
 const WORDS_TOLD = 4;
+const LEAST_SHARE = 0.0001; // what is less is not told apart
 
 function twoDigits(number) {
   return Number(number.toPrecision(2)).toLocaleString("en", { useGrouping: false, maximumFractionDigits: 12 });
 }
 
 function amount(data, weight) {
-  return data.unit === "%" ? `${twoDigits(100 * weight)} %` : twoDigits(weight);
+  if (data.unit !== "%") return twoDigits(weight);
+  return weight > 0 && weight < LEAST_SHARE ? "< 0.01 %" : `${twoDigits(100 * weight)} %`;
 }
 
 function timeText(data, second) {

@@ -12,6 +12,9 @@ from mmlab.views.theme import MODALITY_WORDS
 MINUTE = 60.0
 ROUNDING = 1e-3
 
+LEAST_SHARE = 1e-4
+"""What is less is not told apart: a long clip has a thousand tokens."""
+
 
 def in_minutes(span: Span) -> bool:
     """Whether seconds of this span are told as minutes and seconds, everywhere alike."""
@@ -39,7 +42,9 @@ def unit_of(heat: np.ndarray) -> str:
 
 def amount(weight: float, unit: str) -> str:
     """A weight in two digits that count: a share in percent, any other number as it is."""
-    return f"{two_digits(100 * weight)} %" if unit == "%" else two_digits(weight)
+    if unit != "%":
+        return two_digits(weight)
+    return "< 0.01 %" if 0 < weight < LEAST_SHARE else f"{two_digits(100 * weight)} %"
 
 
 def two_digits(number: float) -> str:
