@@ -10,10 +10,10 @@ from safetensors.torch import load_file
 
 from mmlab.bench.training import (
     _largest_difference,
-    bench_training,
     measure_step,
     measure_throughput,
 )
+from mmlab.cli.bench_training import bench_training
 from tests.training_cases import TRAINED, tiny_dataset
 
 

@@ -135,3 +135,10 @@ def test_importing_mmlab_warns_of_nothing_and_loads_nothing_slow():
     )
     assert result.returncode == 0, result.stderr
     assert not SLOW_TO_IMPORT & set(result.stdout.split())
+
+
+def test_a_command_that_measures_nothing_loads_no_benchmark():
+    program = "import sys, mmlab.cli; print(*sys.modules)"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    loaded = set(result.stdout.decode().split())
+    assert not {"mmlab.bench", "torch._dynamo"} & loaded

@@ -6,7 +6,7 @@ from statistics import median
 import pytest
 
 from mmlab.bench.map import MapReport, MapSettings, MapTimes, UmapFigures, mixture
-from mmlab.cli.map import bench_map
+from mmlab.cli.bench_map import bench_map
 from mmlab.space import nearest
 
 SMALL = {"points": (60,), "width": 8, "rounds": 1, "seeds": 1, "sample": False}

@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import socket
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -24,10 +25,8 @@ from torch import Tensor
 from mmlab.bench.machine import environment, resident_bytes, seconds_of
 from mmlab.dataset import ClipDataset
 from mmlab.distributed import choose_device, process_group
-from mmlab.files import write_atomically
 from mmlab.memory import kept_memory
 from mmlab.model import FusionModel
-from mmlab.paths import data_folder
 from mmlab.runs import clips_to_train, model_config
 from mmlab.training import (
     TrainConfig,
@@ -129,53 +128,47 @@ class TrainingReport:
         return json.dumps(asdict(self), indent=2) + "\n"
 
 
-def bench_training(
-    dataset: Path | None = None,
+def measure_training(
+    folder: Path,
+    *,
     epochs: int = 5,
     batch: int = 128,
     large_batch: int = 512,
     chunk: int = 32,
-    device: Literal["cpu", "cuda"] = "cpu",
-    out: Path | None = None,
-) -> None:
-    """Time training of a sample-sized model; compare chunks with one piece, two processes with one.
+    device: str = "cpu",
+    tell: Callable[[str], object] = print,
+) -> TrainingReport:
+    """Throughput, then chunks against one piece, then two processes against one.
 
     Args:
-        dataset: whose clips of the split "train" to train on; default: the sample's.
+        folder: of a dataset, whose clips of the split "train" are trained on.
         epochs: to train for the throughput.
         batch: clips in a batch of that.
         large_batch: clips in the batch that is cut in chunks.
         chunk: clips in each of these chunks.
-        device: where the first two run, throughput on cuda in bfloat16; two processes are always
-            compared on the CPU.
-        out: also write every figure there as JSON.
+        device: where the first two run.
+        tell: is given a line about each when it is there.
     """
-    folder = dataset or data_folder() / "sample" / "dataset"
     clips = len(clips_to_train(ClipDataset.open(folder)))
     large_batch, batch = min(large_batch, clips), min(batch, clips)
     throughput = _alone(measure_throughput, folder, epochs, batch, device)
-    print(
+    tell(
         f"{throughput.clips_per_second:,.0f} clips/s in batches of {batch}, "
-        f"{throughput.waiting_share:.1%} of the time waiting for data",
-        flush=True,
+        f"{throughput.waiting_share:.1%} of the time waiting for data"
     )
     caching = measure_caching(folder, large_batch, chunk, device)
     for step in (caching.plain, caching.chunked):
         pieces = f"chunks of {step.chunk_clips}" if step.chunk_clips else "one piece"
         memory = "-" if step.peak_bytes is None else f"{step.peak_bytes / 1e6:,.0f} MB"
-        print(f"{large_batch} clips in {pieces}: {step.seconds:.2f} s, {memory}", flush=True)
-    print(f"largest difference of the gradient: {caching.difference:.1e}", flush=True)
+        tell(f"{large_batch} clips in {pieces}: {step.seconds:.2f} s, {memory}")
+    tell(f"largest difference of the gradient: {caching.difference:.1e}")
     processes = [measure_processes(folder, min(64, clips), double) for double in (False, True)]
     for one in processes:
-        print(
+        tell(
             f"two processes against one, {one.steps} steps in {one.numbers}: losses differ by at "
-            f"most {one.loss_difference:.1e}, weights by {one.weight_difference:.1e}",
-            flush=True,
+            f"most {one.loss_difference:.1e}, weights by {one.weight_difference:.1e}"
         )
-    if out:
-        about = environment(device), folder.name, clips
-        report = TrainingReport(*about, throughput, caching, processes)
-        write_atomically(out, report.to_json().encode())
+    return TrainingReport(environment(device), folder.name, clips, throughput, caching, processes)
 
 
 def _alone(task: Any, *arguments: Any) -> Any:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import tyro
 
-from mmlab.bench.training import bench_training
 from mmlab.cli import (
     ablation,
     bench,
@@ -27,7 +26,8 @@ from mmlab.cli import (
     verification,
 )
 from mmlab.cli.bench_index import bench_index
-from mmlab.cli.map import bench_map
+from mmlab.cli.bench_map import bench_map
+from mmlab.cli.bench_training import bench_training
 
 COMMANDS: tuple[Callable[..., None], ...] = (
     data.sample,
