@@ -23,6 +23,13 @@ def write_atomically(path: Path, content: bytes) -> None:
         unfinished.write_bytes(content)
 
 
+def in_words(error: Exception) -> str:
+    """What went wrong, for a person: of the system's errors without number and whole path."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{Path(error.filename).name}: {error.strerror}"
+    return str(error)
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A name beside `path` to write to; what is written there takes its place in one step.

@@ -19,7 +19,8 @@ from mmlab.evaluation.items import ClipItems, Matches
 from mmlab.evaluation.long_clips import LongClips
 from mmlab.evaluation.matrix import Side, SideName, direction_row, directions, parse_side
 from mmlab.evaluation.ranking import best_rows, rank_of_match
-from mmlab.evaluation.seconds import video_seconds
+from mmlab.evaluation.seconds import Tell, video_seconds
+from mmlab.evaluation.segments import find_segments
 from mmlab.model import FusionModel
 from mmlab.origin import Origin, origin_of
 from mmlab.question.parts import quoted, refuse_top
@@ -313,6 +314,32 @@ class Retriever:
             )
         return pd.DataFrame(rows)
 
+    def localize(
+        self,
+        media: str | Path,
+        steps: Sequence[str],
+        *,
+        among: str | Combination | None = None,
+        tell: Tell = lambda doing, share: None,
+    ) -> pd.DataFrame:
+        """When each of some ordered steps is in a long video; of one sentence, its best moments.
+
+        Args:
+            media: the id of a video of the dataset, or a media file.
+            steps: sentences.
+            among: what of the video is fused; default: `all_but_text`.
+            tell: see `mmlab.evaluation.seconds.video_seconds`.
+
+        Returns:
+            See `mmlab.evaluation.segments.find_segments`.
+
+        Raises:
+            ValueError: as `score_seconds`; or more steps than seconds.
+        """
+        texts = self._texts(steps)
+        found = video_seconds(self, media, among, tell=tell)
+        return find_segments(steps, found.scores(texts), found.duration_seconds)
+
     def score_seconds(
         self,
         media: str | Path,
@@ -337,8 +364,12 @@ class Retriever:
             ValueError: no sentence, or none of its words is known; text in `among`; a radius that
                 is no length; a video that has nothing of `among` at all.
         """
+        texts = self._texts(sentences)
+        return video_seconds(self, media, among, radius_seconds=radius_seconds).scores(texts)
+
+    def _texts(self, sentences: Sequence[str]) -> Tensor:
+        """(K, P)."""
         if not sentences:
             raise ValueError("no sentence to compare the video with; give one or more")
         texts = {sentence: self.query(text=sentence) for sentence in dict.fromkeys(sentences)}
-        found = video_seconds(self, media, among, radius_seconds=radius_seconds)
-        return found.scores(torch.stack([texts[sentence] for sentence in sentences]))
+        return torch.stack([texts[sentence] for sentence in sentences])

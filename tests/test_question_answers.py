@@ -223,6 +223,12 @@ def test_media_that_lack_what_is_asked_with_are_named(asker, retriever, tmp_path
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     with pytest.raises(ValueError, match=r"broken\.mp4"):
         asker.answer(Question.of(video=tmp_path / "broken.mp4"))
+    half = tmp_path / "half.mp4"
+    write_video(half, 4.0, picture=moving_square(), options={"movflags": "faststart"})
+    half.write_bytes(half.read_bytes()[: half.stat().st_size // 2])
+    with pytest.raises(ValueError, match=r"^my film: ") as error:
+        asker.answer(Question((Part("video", str(half), label="my film"),)))
+    assert str(tmp_path) not in str(error.value)
 
 
 @pytest.mark.parametrize("top", [0, -1, 2.5, "3", True])

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import mmlab
+from mmlab.index import build_index
 from mmlab.question import Asker, Part, Question
 from mmlab.space import embedding_space
 from mmlab.views import EmbeddingMap
@@ -13,7 +14,7 @@ from mmlab.workbench.comparison import HINT
 from mmlab.workbench.finding import GREETING, UNWANTED_ONLY
 from mmlab.workbench.history import MOST_KEPT, History
 from mmlab.workbench.pacing import Newest
-from mmlab.workbench.workbench import ANSWERS, COMPARISON, HISTORY, PATIENCE_SECONDS, WHY
+from mmlab.workbench.workbench import ANSWERS, COMPARISON, HISTORY, MAP, PATIENCE_SECONDS, WHY
 
 QUESTION = Question.of(text="a red square", without="blue")
 
@@ -98,7 +99,10 @@ def test_the_same_question_is_asked_once(bench, monkeypatch):
             "switched off; switch one on",
         ),
         (lambda b: b.ask(Question((Part("text", "a"), Part("text", "b")))), "cannot show “b”"),
-        (lambda b: b.ask(audio="no such.wav"), "cannot show the sound of no such.wav"),
+        (
+            lambda b: b.ask(audio="no such.wav"),
+            "sound of no such.wav is not there, or no longer; give the file",
+        ),
         (lambda b: b.ask(video=__file__), "test_workbench.py"),
         (
             lambda b: setattr(b.composer.rows[1].clip, "value", "<img src=x>"),
@@ -146,6 +150,53 @@ def test_history_keeps_so_many_and_captions_are_text():
     assert told == "1 answer, first 0.50 “&lt;b&gt;bold&lt;/b&gt;”"
 
 
+def test_a_map_of_all_clips_shows_where_the_answers_lie(bench, retriever, monkeypatch):
+    lit = []
+    monkeypatch.setattr(EmbeddingMap, "light", lambda view, ids: lit.append(list(ids)))
+    bench.ask(text="a red square")
+    bench.tabs.value = MAP
+    (view,) = bench.panel.children[0].children
+    assert view.space.combinations == ["video+audio"]
+    assert view.space.table.clip_id.nunique() == len(retriever.dataset)
+    bench.ask(text="moves on")
+    bench.tabs.value = ANSWERS
+    bench.tabs.value = MAP
+    assert bench.panel.children[0].children == (view,)
+    assert lit[-1] == bench.answers.clip_id.tolist() != lit[0]
+
+
+def test_an_index_is_asked_and_no_clip_is_embedded(retriever, tmp_path, monkeypatch):
+    index = build_index(retriever, tmp_path / "index", combinations=["video", "video+audio"])
+    indexed = mmlab.Retriever(retriever.model, retriever.dataset, index=index)
+    monkeypatch.setattr("mmlab.retrieval.embed_rows", lambda *_, **__: pytest.fail("embedded"))
+    bench = Workbench(indexed, text="a red square", top=3)
+    assert len(bench.answers) == 3
+    assert MAP not in bench.tabs.options
+    assert [name for name, _ in bench.composer.among.options] == ["video", "video+audio"]
+    bench.ask(text="a red square", among="audio")
+    assert bench.message.words == "The index has video, video+audio, not audio."
+    bench.ask(text="a red square")
+    assert len(bench.answers) == 3
+
+
+def test_a_fault_is_a_sentence_and_in_the_log(bench, monkeypatch, caplog):
+    monkeypatch.setattr(bench.retriever, "nearest", lambda *_, **__: 1 / 0)
+    assert bench.ask(text="a red square").empty
+    assert bench.message.problem
+    assert "ZeroDivisionError: division by zero" in bench.message.words
+    assert "Traceback" in caplog.text
+
+
+def test_a_question_whose_file_is_gone_says_so(bench, tmp_path, media_folder):
+    path = tmp_path / "own.mp4"
+    path.write_bytes((media_folder / "red right.mp4").read_bytes())
+    bench.ask(audio=path)
+    assert not bench.message.problem
+    path.unlink()
+    bench.history.children[0].children[0].click()
+    assert "is not there, or no longer; give the file again." in bench.message.words
+
+
 def test_more_like_this_asks_with_all_that_a_clip_has(bench, retriever, ids):
     bench.ask(text="a red square", among="video")
     bench.more_like(ids[0])
@@ -174,6 +225,10 @@ def test_panels_are_made_for_the_present_answers(bench, ids):
     assert bench.why_panel.reasons.question == bench.question
     bench.tabs.value = HISTORY
     assert bench.panel.children == (bench.history,)
+    bench.tabs.value = COMPARISON
+    bench.comparison.choose(second)
+    bench.tabs.value = WHY
+    assert bench.why_panel.reasons.clip_id == second
     bench.tabs.value = ANSWERS
     bench.why(second)
     assert bench.tabs.value == WHY

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
-import torch
 from tqdm import tqdm
 from tyro.conf import Positional
 
@@ -39,9 +38,7 @@ def localize(
         out: also write the segments there, as .vtt (WebVTT), .csv or .json.
         json: print JSON instead of a table.
     """
-    from mmlab.evaluation.seconds import video_seconds
     from mmlab.evaluation.segment_files import check_kind, save_segments, segments_text
-    from mmlab.evaluation.segments import find_segments
     from mmlab.question.words import known_words, notes_of
     from mmlab.readers.safe import read_text
     from mmlab.retrieval import Retriever
@@ -56,9 +53,7 @@ def localize(
             raise ValueError(f"{out} is a folder; give --out the name of a file, such as x.vtt")
         out.parent.mkdir(parents=True, exist_ok=True)
     retriever = Retriever(*open_run(run))
-    texts = torch.stack([retriever.query(text=sentence) for sentence in sentences])
-    seconds = video_seconds(retriever, video, among, tell=_bars())
-    segments = find_segments(sentences, seconds.scores(texts), seconds.duration_seconds)
+    segments = retriever.localize(video, sentences, among=among, tell=_bars())
     print_notes(notes_of(known_words(retriever, sentence) for sentence in sentences))
     about = f"{video}; {retriever.origin}"
     if out is not None:

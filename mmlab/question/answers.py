@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from mmlab.media import probe
+from mmlab.media import MediaError, probe
 from mmlab.question.compose import Composed
 from mmlab.question.parts import Fusion, Part, Question, quoted, refuse_top
 from mmlab.question.subsets import Subset, embed_subsets, subsets_of
@@ -248,11 +248,18 @@ class Asker:
         key = _key(part)
         tokens = self._tokens.get(key)
         if tokens is None:
-            if part.modality != "text" and not self.retriever.dataset.has(part.source):
-                _refuse_long_file(part)
-            tokens = self.retriever.tokens(part.modality, part.source)
+            tokens = self._tokens_of(part)
             self._tokens.keep(key, tokens)
         return tokens
+
+    def _tokens_of(self, part: Part) -> Tensor:
+        """What a file lacks is said by the name that its owner gave it."""
+        try:
+            if part.modality != "text" and not self.retriever.dataset.has(part.source):
+                _refuse_long_file(part)
+            return self.retriever.tokens(part.modality, part.source)
+        except MediaError as error:
+            raise MediaError(part.label or part.source, error.problem, error.mend) from error
 
 
 class _Recent(Generic[Value]):

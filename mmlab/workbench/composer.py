@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import ipywidgets
 
-from mmlab.question import Question
+from mmlab.question import Part, Question
 from mmlab.question.words import frequent_words
 from mmlab.types import all_combinations, combination_name, parse_combination
 from mmlab.workbench.asked_with import AskedWith
@@ -92,16 +93,38 @@ class Composer(ipywidgets.VBox):
             self.without.value = ", ".join(question.without)
             self.strength.value = question.strength
             self.strength.most = max(1.0, question.strength)
-            self.among.value = self._offered(question.among)
+            self.among.value = self._among_of(question)
             self.fusion.value = question.fusion
             rest = list(question.parts)
             for row in self.rows:
                 rest = row.take(rest)
         if rest:
+            self._refuse_vanished(rest[0])
             raise ValueError(
                 f"The composer cannot show {rest[0].in_words()}: it asks with one sentence, a clip "
                 "of this selection for each sense, and one media file."
             )
+
+    def _refuse_vanished(self, part: Part) -> None:
+        """A file that was asked with before may be gone by now."""
+        of_media = part.modality in self.retriever.modalities and part.modality != "text"
+        there = self.retriever.dataset.has(part.source) or os.path.isfile(part.source)
+        if of_media and not there:
+            raise ValueError(f"{part.in_words()} is not there, or no longer; give the file again.")
+
+    def _among_of(self, question: Question) -> str:
+        offered = [value for _, value in self.among.options]
+        wanted = self._offered(question.among)
+        if question.among and wanted not in offered:
+            names = ", ".join(name for name, _ in self.among.options)
+            raise ValueError(f"The index has {names}, not {question.among}.")
+        return wanted if wanted in offered else offered[0]
+
+    def _searchable(self) -> list[str]:
+        """The combinations that are looked through: an index need not have all."""
+        names = [combination_name(one) for one in all_combinations(self.retriever.modalities)]
+        index = self.retriever.index
+        return names if index is None else [n for n in names if n in index.about.combinations]
 
     def _build(self, top: int) -> None:
         example = ", ".join(frequent_words(self.retriever.dataset, 2))
@@ -109,10 +132,10 @@ class Composer(ipywidgets.VBox):
         self.without.observe(lambda _: self._on_without(), "value")
         self.strength = Weight("Strength of without", value=0.5, switched=False)
         self.strength.disabled = True
-        names = [combination_name(one) for one in all_combinations(self.retriever.modalities)]
+        names = self._searchable()
         offered = [(name, self._offered(name)) for name in names]
         self.among = ipywidgets.Dropdown(options=offered, description="Among")
-        self.among.value = self._offered(self._usual or names[0])
+        self.among.value = self._offered(self._usual if self._usual in names else names[0])
         self.fusion = ipywidgets.ToggleButtons(options=FUSIONS, tooltips=FUSION_TOOLTIPS)
         self.fusion.description, self.fusion.style.button_width = "Fusion", "64px"
         counts = sorted({*COUNTS, top})

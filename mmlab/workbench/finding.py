@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from mmlab.retrieval import Retriever
 
 Result = TypeVar("Result")
+
+LOG = logging.getLogger(__name__)
 
 GREETING = "Type what you look for, choose a clip to ask with its picture or sound, or drop a file."
 
@@ -78,6 +81,9 @@ def attempt(work: Callable[[], Result]) -> Result | str:
         return work()
     except EXPECTED as error:
         return str(error)
+    except Exception as error:  # else whoever asked would wait for ever
+        LOG.exception("a question could not be answered")
+        return f"this is a fault of mmlab ({type(error).__name__}: {error}); its log says where"
 
 
 def no_hits(retriever: Retriever) -> pd.DataFrame:

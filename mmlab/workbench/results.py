@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import pandas as pd
 
+from mmlab.files import in_words
 from mmlab.views.counted import counted
 from mmlab.views.map.keeping import free_path
 from mmlab.views.static import Picture, StandsStill
@@ -161,7 +162,7 @@ class Results(StandsStill, ipywidgets.VBox):
             self._say(f"Kept {counted(len(self.shown), 'clip')} as {path.name}.")
             self.kept.value = download_link(path)
         except (ValueError, OSError) as error:
-            self._say(f"Not kept: {str(error).removesuffix('.')}.", problem=True)
+            self._say(f"Not kept: {in_words(error).removesuffix('.')}.", problem=True)
 
     def _say(self, words: str, *, problem: bool = False) -> None:
         self.status.say(words, problem=problem)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from mmlab.question import Asker, Part, Question
 from mmlab.question.why import explain_hit
+from mmlab.space import embedding_space
 from mmlab.views.map import EmbeddingMap
 from mmlab.views.posters import poster_image
 from mmlab.views.stamp import Stamped
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 ANSWERS, COMPARISON, WHY, HISTORY = "Answers", "Joint beside late", "Why", "History"
+MAP = "Map"
 
 SETTLED_SECONDS = 1.0
 """A question that stays so long is noted in the history and in the stamp."""
@@ -48,7 +50,7 @@ class Workbench(Stamped, ipywidgets.VBox):
 
     The answers follow every key, slider and switch; what cannot be answered is said in a sentence
     and nothing raises. Beside the answers: joint fusion against late fusion, why a clip is among
-    them, and what was asked before.
+    them, a map on which they are lit, and what was asked before.
 
     Args:
         retriever: model and clips.
@@ -93,7 +95,8 @@ class Workbench(Stamped, ipywidgets.VBox):
         top_rows = [self.composer, self.message, self.tabs, self.panel]
         super().__init__([*top_rows, self.stamp_line()])
         self.add_class("mmlab-view").add_class("mmlab-workbench")
-        attempt(lambda: retriever.embeddings(retriever.all_but_text))  # so the first is quick, too
+        if retriever.index is None:  # so that the first answer is quick, too
+            attempt(lambda: retriever.embeddings(retriever.all_but_text))
         self.ask(question, text=text, video=video, audio=audio, among=among)
 
     @property
@@ -184,14 +187,18 @@ class Workbench(Stamped, ipywidgets.VBox):
             on_choose=self._point_at,
             on_filter=lambda: self._on_change(0.0),
         )
-        self.comparison, self.why_panel = Comparison(dataset), WhyPanel()
+        self.comparison = Comparison(dataset, on_choose=self._choose)
+        self.why_panel = WhyPanel()
         self.history = History(self.ask)
         self._panels = {
             ANSWERS: self.results,
             COMPARISON: self.comparison,
             WHY: self.why_panel,
+            MAP: ipywidgets.VBox(),
             HISTORY: self.history,
         }
+        if self.retriever.index is not None:  # its clips may be too many to embed for a picture
+            del self._panels[MAP]
         self.tabs = ipywidgets.ToggleButtons(options=list(self._panels))
         self.tabs.add_class("mmlab-workbench-tabs")
         self.panel = ipywidgets.Box([self.results]).add_class("mmlab-workbench-panel")
@@ -249,6 +256,8 @@ class Workbench(Stamped, ipywidgets.VBox):
         """Show the panel that is chosen, made for the present answers."""
         tab, question, where = self.tabs.value, self.question, self.results.where
         self.panel.children = [self._panels[tab]]
+        if tab == MAP and not self._panels[MAP].children:
+            self._panels[MAP].children = [self._map()]
         if self.answers.empty or tab not in (COMPARISON, WHY):
             return
         if tab == COMPARISON and _nothing_to_fuse(self.asker, question):
@@ -262,6 +271,12 @@ class Workbench(Stamped, ipywidgets.VBox):
             clip_id = self._explained or str(self.answers["clip_id"].iloc[0])
             explain = partial(explain_hit, self.asker, question, clip_id, where=where)
             self._beside(explain, self.why_panel.show)
+
+    def _map(self) -> EmbeddingMap:
+        """The clips as they are looked through by default, the answers lit."""
+        view = EmbeddingMap(embedding_space(self.retriever, [self.retriever.all_but_text]))
+        self.link_to(view)
+        return view
 
     def _blank(self) -> None:
         """Without answers nothing stands beside them, either."""
@@ -279,6 +294,11 @@ class Workbench(Stamped, ipywidgets.VBox):
                 show(found)
 
         self._comparing.run(lambda: attempt(work), deliver)
+
+    def _choose(self, clip_id: str) -> None:
+        """Of the clip that is looked at, Why says why."""
+        self._explained = clip_id
+        self._point_at(clip_id)
 
     def _point_at(self, clip_id: str) -> None:
         for view in self._maps:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import matplotlib
 
-from mmlab.files import write_atomically
+from mmlab.files import in_words, write_atomically
 from mmlab.views.attention.page import attention_page
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class SaveControl(ipywidgets.HBox):
         try:
             self.message.value = f"{done} as {escape(str(save_view(self.view, path)))}"
         except OSError as error:
-            self.message.value = escape(f"Not saved: {error}")
+            self.message.value = escape(f"Not saved: {in_words(error)}")
 
 
 def file_name(view: AttentionView) -> str:

@@ -10,6 +10,7 @@ import ipywidgets
 import numpy as np
 import pandas as pd
 
+from mmlab.files import in_words
 from mmlab.space import EmbeddingSpace, Layout, embedding_space
 from mmlab.views.map.asking import (
     Chosen,
@@ -263,7 +264,7 @@ class EmbeddingMap(Stands, Tells, ipywidgets.VBox):
                 f"Kept {len(self.selection):,} points as {name} beside the notebook."
             )
         except (ValueError, OSError) as error:
-            self.panel.say_kept(f"Not kept: {error}.")
+            self.panel.say_kept(f"Not kept: {in_words(error)}.")
 
     def _search(self, words: str) -> str:
         """Light what is near; return a sentence if there is no answer."""
