@@ -155,13 +155,16 @@ def test_a_map_of_all_clips_shows_where_the_answers_lie(bench, retriever, monkey
     monkeypatch.setattr(EmbeddingMap, "light", lambda view, ids: lit.append(list(ids)))
     bench.ask(text="a red square")
     bench.tabs.value = MAP
-    (view,) = bench.panel.children[0].children
+    (view,) = bench.place_of_map.children
+    assert not bench.panel.children
     assert view.space.combinations == ["video+audio"]
     assert view.space.table.clip_id.nunique() == len(retriever.dataset)
     bench.ask(text="moves on")
     bench.tabs.value = ANSWERS
+    assert bench.place_of_map.layout.display == "none"
     bench.tabs.value = MAP
-    assert bench.panel.children[0].children == (view,)
+    assert bench.place_of_map.layout.display is None
+    assert bench.place_of_map.children == (view,)
     assert lit[-1] == bench.answers.clip_id.tolist() != lit[0]
 
 

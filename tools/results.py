@@ -17,6 +17,7 @@ from mmlab import sample
 from mmlab.ablation.report import Report
 from mmlab.bench.index import NAMES
 from mmlab.cli.explanation import short_table
+from mmlab.index.graphs import GRAPHED_ROWS
 from mmlab.question.parts import SENSES
 
 CHECKOUT = Path(__file__).parents[1]
@@ -334,7 +335,8 @@ def index_table() -> list[str]:
     where = report["environment"]
     machine = f"on {where['threads']} cores ({where['processor']})"
     data = f"{report['settings']['width']}-wide vectors, {report['data']}"
-    return [*lines, "", f"{data}; one question at a time, {machine}, by `make bench`."]
+    small = f"Below {GRAPHED_ROWS:,} vectors IVF and HNSW make no graph and compare exactly."
+    return [*lines, "", f"{data}; one question at a time, {machine}, by `make bench`. {small}"]
 
 
 def _extraction_cells(one: dict[str, Any]) -> list[str]:

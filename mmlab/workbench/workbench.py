@@ -92,8 +92,8 @@ class Workbench(Stamped, ipywidgets.VBox):
         self._finding, self._comparing = Newest(), Newest()
         self._build(top)
         self.tabs.observe(lambda _: self._open(), "value")
-        top_rows = [self.composer, self.message, self.tabs, self.panel]
-        super().__init__([*top_rows, self.stamp_line()])
+        rows = [self.composer, self.message, self.tabs, self.panel, self.place_of_map]
+        super().__init__([*rows, self.stamp_line()])
         self.add_class("mmlab-view").add_class("mmlab-workbench")
         if retriever.index is None:  # so that the first answer is quick, too
             attempt(lambda: retriever.embeddings(retriever.all_but_text))
@@ -194,14 +194,14 @@ class Workbench(Stamped, ipywidgets.VBox):
             ANSWERS: self.results,
             COMPARISON: self.comparison,
             WHY: self.why_panel,
-            MAP: ipywidgets.VBox(),
             HISTORY: self.history,
         }
-        if self.retriever.index is not None:  # its clips may be too many to embed for a picture
-            del self._panels[MAP]
-        self.tabs = ipywidgets.ToggleButtons(options=list(self._panels))
+        # An index may have too many clips to embed them all for a picture.
+        tabs = [*self._panels, MAP] if self.retriever.index is None else list(self._panels)
+        self.tabs = ipywidgets.ToggleButtons(options=tabs)
         self.tabs.add_class("mmlab-workbench-tabs")
         self.panel = ipywidgets.Box([self.results]).add_class("mmlab-workbench-panel")
+        self.place_of_map = ipywidgets.VBox(layout={"display": "none"})
 
     def _on_change(self, pause_seconds: float) -> None:
         """Somebody moved something; the same question is asked only once."""
@@ -255,9 +255,8 @@ class Workbench(Stamped, ipywidgets.VBox):
     def _open(self) -> None:
         """Show the panel that is chosen, made for the present answers."""
         tab, question, where = self.tabs.value, self.question, self.results.where
-        self.panel.children = [self._panels[tab]]
-        if tab == MAP and not self._panels[MAP].children:
-            self._panels[MAP].children = [self._map()]
+        self.panel.children = [] if tab == MAP else [self._panels[tab]]
+        self._show_map(tab == MAP)
         if self.answers.empty or tab not in (COMPARISON, WHY):
             return
         if tab == COMPARISON and _nothing_to_fuse(self.asker, question):
@@ -272,11 +271,16 @@ class Workbench(Stamped, ipywidgets.VBox):
             explain = partial(explain_hit, self.asker, question, clip_id, where=where)
             self._beside(explain, self.why_panel.show)
 
-    def _map(self) -> EmbeddingMap:
-        """The clips as they are looked through by default, the answers lit."""
-        view = EmbeddingMap(embedding_space(self.retriever, [self.retriever.all_but_text]))
-        self.link_to(view)
-        return view
+    def _show_map(self, shown: bool) -> None:
+        """The clips as they are looked through by default, the answers lit.
+
+        Once made it is hidden, not taken away: plotly cannot change what is on no page.
+        """
+        if shown and not self.place_of_map.children:
+            view = EmbeddingMap(embedding_space(self.retriever, [self.retriever.all_but_text]))
+            self.link_to(view)
+            self.place_of_map.children = [view]
+        self.place_of_map.layout.display = None if shown else "none"
 
     def _blank(self) -> None:
         """Without answers nothing stands beside them, either."""

@@ -45,6 +45,8 @@ def test_a_question_from_the_first_word_to_the_file(opened_bench, lab, theme):
     fuse_late_and_back(root)
     ask_why(opened, root)
     opened.screenshot(f"live-workbench-why-{theme.lower()}", ".mmlab-workbench")
+    find_the_answers_on_a_map(root)
+    opened.screenshot(f"live-workbench-map-{theme.lower()}", ".mmlab-workbench")
     open_tab(root, "Answers")
     keep_the_answers(opened, root, lab)
     pin_and_ask_for_more(opened, root)
@@ -113,6 +115,13 @@ def play_the_first(root: Locator) -> None:
     card.locator(".mmlab-play").click()
     assert plays(card.locator("video")), "an answer does not play"
     card.locator(".mmlab-play").click()
+
+
+def find_the_answers_on_a_map(root: Locator) -> None:
+    open_tab(root, "Map")
+    view = root.locator(".mmlab-map")
+    expect(view.locator(".js-plotly-plot canvas").first).to_be_visible()
+    expect(view.locator(".mmlab-map-status")).to_contain_text("trustworthiness")
 
 
 def open_tab(root: Locator, name: str) -> None:
