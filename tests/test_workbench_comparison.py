@@ -45,13 +45,11 @@ def test_what_changed_is_counted():
     comparison = Comparison()
     comparison.show(compared([1, 2, 3, 4, 9], [1, 3, 2, 30, 4]), top=4)
     assert comparison.status.words == (
-        "5 clips are among the 4 best of either: joint against late fusion "
-        "1 new, 1 out, 1 moved up, 1 moved down, 1 where it was."
+        "5 clips are among the 4 best of either. Joint fusion has 1 that late fusion lacks, "
+        "lacks 1 that late fusion has, ranks 1 higher, ranks 1 lower, ranks 1 the same."
     )
     comparison.show(compared([1, 2], [1, 2]), top=10)
-    assert comparison.status.words.endswith(
-        "the 2 best of either: joint against late fusion 2 where they were."
-    )
+    assert comparison.status.words.endswith("the 2 best of either. Joint fusion ranks 2 the same.")
 
 
 def test_the_sentence_against_a_loop():
@@ -60,15 +58,16 @@ def test_the_sentence_against_a_loop():
     for _ in range(50):
         joint, late = (generator.sample(range(1, 13), 12) for _ in range(2))
         comparison.show(compared(joint, late), top=5)
-        kinds = {"new": 0, "out": 0, "moved up": 0, "moved down": 0, "where": 0}
+        new, out = "has {} that late fusion lacks", "lacks {} that late fusion has"
+        kinds = {new: 0, out: 0, "ranks {} higher": 0, "ranks {} lower": 0, "ranks {} the same": 0}
         for one, other in zip(joint, late, strict=True):
             if one <= 5:
-                kind = "where" if other == one else "moved up" if other > one else "moved down"
-                kinds["new" if other > 5 else kind] += 1
-            kinds["out"] += other <= 5 < one
+                kind = "the same" if other == one else "higher" if other > one else "lower"
+                kinds[new if other > 5 else f"ranks {{}} {kind}"] += 1
+            kinds[out] += other <= 5 < one
         for kind, count in kinds.items():
-            assert (f" {count} {kind}" in comparison.status.words) == (count > 0)
-        assert comparison.status.words.startswith(f"{5 + kinds['new']} clips are among the 5 best")
+            assert (f" {kind.format(count)}" in comparison.status.words) == (count > 0)
+        assert comparison.status.words.startswith(f"{5 + kinds[new]} clips are among the 5 best")
 
 
 def test_no_column_has_a_gap():

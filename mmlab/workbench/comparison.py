@@ -162,17 +162,16 @@ def change_in_words(rows: list[dict[str, Any]], top: int) -> str:
     if not best:
         return ""
     moves = [late - joint for joint, late in best if max(joint, late) <= top]
-    kept = moves.count(0)
     counts = {
-        "new": sum(late > top for _, late in best),
-        "out": sum(joint > top for joint, _ in best),
-        "moved up": sum(move > 0 for move in moves),
-        "moved down": sum(move < 0 for move in moves),
-        f"where {'it was' if kept == 1 else 'they were'}": kept,
+        "has {} that late fusion lacks": sum(late > top for _, late in best),
+        "lacks {} that late fusion has": sum(joint > top for joint, _ in best),
+        "ranks {} higher": sum(move > 0 for move in moves),
+        "ranks {} lower": sum(move < 0 for move in moves),
+        "ranks {} the same": moves.count(0),
     }
-    told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    told = ", ".join(what.format(count) for what, count in counts.items() if count)
     clips = f"{counted(len(best), 'clip')} {'is' if len(best) == 1 else 'are'}"
-    return f"{clips} among the {top} best of either: joint against late fusion {told}."
+    return f"{clips} among the {top} best of either. Joint fusion {told}."
 
 
 def _as_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
