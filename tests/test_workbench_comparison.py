@@ -104,7 +104,7 @@ def test_missing_ranks_and_scores_reach_the_browser_as_nothing():
     ]
     assert [row["joint_score"] for row in comparison.board.rows] == [0.5, None]
     assert comparison.board.top == 1
-    assert "1 new" in comparison.status.words
+    assert "has 1 that late fusion lacks" in comparison.status.words
 
 
 def test_captions_are_text_of_bounded_length():
