@@ -1,4 +1,5 @@
 import asyncio
+import json
 import threading
 
 import pandas as pd
@@ -345,6 +346,33 @@ def test_what_stands_beside_is_among_the_filtered_clips(bench):
     assert bench.why_panel.reasons.rank == 1.0
     assert f": {len(clips)} of {len(clips)} clip" in bench.message.words
     assert f" with media_id {bench.results.where['media_id'][0]} in " in bench.message.words
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+def test_a_range_and_words_hold_in_the_search_and_in_what_stands_beside(
+    retriever, indexed, tmp_path
+):
+    if indexed:
+        index = build_index(retriever, tmp_path / "index")
+        retriever = mmlab.Retriever(retriever.model, retriever.dataset, index=index)
+    bench = Workbench(retriever, text="a red square", top=1)
+    manifest = retriever.dataset.manifest
+    last = Asker(retriever).answer(bench.question, top=9).hits.clip_id.iloc[-1]
+    wanted = manifest[manifest.clip_id == last].iloc[0]
+    seconds = wanted.end_seconds - wanted.start_seconds
+    bench.results.filters.set("text", [wanted.text])
+    bench.results.filters.set("seconds", (seconds - 0.1, seconds + 0.1))
+    assert bench.answers.clip_id.tolist() == [last]
+    assert f" and seconds {seconds - 0.1:g} to {seconds + 0.1:g} in " in bench.message.words
+    bench.tabs.value = COMPARISON
+    assert [row["clip_id"] for row in bench.comparison.rows] == [last]
+    bench.tabs.value = WHY
+    assert bench.why_panel.reasons.rank == 1.0
+    kept = json.loads(json.dumps(bench.parameters()))
+    assert kept["ranges"] == {"seconds": [seconds - 0.1, seconds + 0.1]}
+    again = Workbench.reopened(retriever, **kept)
+    assert again.parameters() == bench.parameters() == kept
+    assert again.answers.clip_id.tolist() == [last]
 
 
 def test_clearing_blanks_what_stood_beside(bench, ids):

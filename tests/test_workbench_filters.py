@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mmlab.workbench.filters import Filters
+from mmlab.workbench.filters import ENTER_VALUE, ENTER_WORDS, Filters, values_in_words
 
 
 @pytest.fixture
@@ -77,9 +77,60 @@ def test_numbers_have_a_slider_and_its_whole_width_is_no_condition(filters):
     assert len(kept(filters)) == 20
 
 
-def test_what_tells_no_clips_apart_is_no_filter(filters):
-    columns = filters.column.options
-    assert {"ingredient", "step", "heard", "seconds", "media_path"} <= set(columns)
-    assert not {"clip_id", "text"} & set(columns)
+def test_every_column_with_more_than_one_value_is_offered(manifest):
+    offered = Filters(manifest.assign(split="test"), print).column.options[1:]
+    assert set(offered) == {*manifest.columns, "seconds"}
+
+
+def test_a_value_of_few_clips_is_offered_wherever_they_stand(manifest, monkeypatch):
+    monkeypatch.setattr("mmlab.workbench.filters.MOST_LOOKED_AT", 5)
+    later = manifest.assign(split=["train"] * 10 + ["test"] * 10)
+    assert "split" in Filters(later, print).column.options
+
+
+def test_an_unknown_column_is_named_beside_those_there_are(filters):
     with pytest.raises(ValueError, match="no column “colour” to filter by; there are clip_id"):
         filters.set("colour", ["red"])
+
+
+def test_texts_are_filtered_by_whole_words_they_hold(filters):
+    filters.column.value = "text"
+    assert filters.value.placeholder == ENTER_WORDS
+    filters.value.value = "MORE 1"
+    assert kept(filters) == ["clip1"]  # not clip10
+    filters.value.value = "and 17 "
+    assert kept(filters) == ["clip1", "clip17"]
+    assert filters.in_words() == "text MORE 1 or and 17"
+    filters.value.value = "21"
+    assert filters.note.words == "No clip has text “21”."
+    filters.chips.children[0].click()
+    assert kept(filters) == ["clip17"]
+
+
+def test_words_are_compared_with_what_is_there_as_text(manifest):
+    heard = [None, "c++ (a", "C++", *["c"] * 3, *[f"word {n}" for n in range(14)]]
+    filters = Filters(pd.concat([manifest] * 3).assign(text=heard * 3), print)
+    filters.set("text", ["c++"])
+    assert list(filters.where["clip_id"]) == ["clip1", "clip2"]
+    filters.set("text", ["(a c++"])
+    assert list(filters.where["clip_id"]) == ["clip1"]
+    filters.set("text", ["nan"])
+    assert list(filters.where["clip_id"]) == []
+
+
+def test_a_clip_id_is_one_clip(filters):
+    filters.column.value = "clip_id"
+    assert filters.value.placeholder == ENTER_VALUE
+    filters.value.value = "clip1"
+    assert filters.where == {"clip_id": ["clip1"]}
+
+
+def test_ranges_are_for_the_retriever_the_clips_that_meet_all(filters):
+    filters.set("ingredient", ["onion", "tomato"])
+    filters.set("clip_id", ["clip9", "clip10", "clip11", "clip3"])
+    filters.set("start_seconds", (0.4, 0.6))
+    assert {name: list(ids) for name, ids in filters.where.items()} == {
+        "clip_id": ["clip9", "clip10"]
+    }
+    told = "ingredient onion or tomato, and clip_id clip9 or clip10 or clip11 or clip3"
+    assert values_in_words(filters.where) == f"{told}, and start_seconds 0.4 to 0.6"

@@ -1,8 +1,9 @@
-"""Conditions on the answers: values of columns, ranges of numbers, each a chip that goes away."""
+"""Conditions on the answers: values, words or ranges of columns, each a chip that goes away."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -12,6 +13,7 @@ import pandas as pd
 
 from mmlab.question.parts import MOST_CHARACTERS, quoted
 from mmlab.question.words import ALIKE, MOST_NEAREST
+from mmlab.selection import rows_where
 from mmlab.views.map.look import telling_columns
 from mmlab.views.stills import shorten
 from mmlab.workbench.status_line import StatusLine
@@ -23,35 +25,55 @@ FEWEST_NUMBERS = 13
 MOST_VALUES = 1000
 """Values that a field offers; what is typed may be any other."""
 
-UNLIKE = ("clip_id", "text")
-"""Columns that are different for each clip, however few clips there are."""
-
 MOST_LOOKED_AT = 20_000
-"""Rows that decide which columns tell clips apart."""
+"""Rows, spread over all, that decide which columns tell clips apart."""
+
+ENTER_VALUE, ENTER_WORDS = "type or choose …", "type words that it has, or choose …"
+
+
+class Among(list[Any]):
+    """The values that a column may have, told by the condition that they meet.
+
+    Args:
+        words: the condition, such as "seconds 3 to 5".
+        values: those that meet it, maybe thousands.
+    """
+
+    def __init__(self, words: str, values: Iterable[Any]) -> None:
+        super().__init__(values)
+        self.words = words
+
+    def __eq__(self, other: object) -> bool:
+        """Another condition is another wish, though the same values meet it."""
+        return isinstance(other, Among) and self.words == other.words and list.__eq__(self, other)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 class Filters(ipywidgets.HBox):
     """Choose a column, then values of it or a range; conditions on several columns all hold.
+
+    A column of texts has a value if it holds its words, whole, in any order.
 
     Args:
         manifest: the clips of the dataset.
         on_change: called when the conditions change.
 
     Attributes:
-        where: the values that a column must have, as `Retriever.nearest` takes them.
+        values: those of which a column must have one.
         ranges: the least and greatest number that a column must have.
+        where: both, as `Retriever.nearest` takes them.
         note: says of a value that is entered that no clip has it.
     """
 
     def __init__(self, manifest: pd.DataFrame, on_change: Callable[[], object]) -> None:
-        self.where: dict[str, list[Any]] = {}
+        self.values: dict[str, list[Any]] = {}
         self.ranges: dict[str, tuple[float, float]] = {}
+        self.where: dict[str, list[Any]] = {}
         self._table, self._on_change = with_seconds(manifest), on_change
-        telling = telling_columns(self._table.head(MOST_LOOKED_AT))
-        columns = [name for name in telling if name not in UNLIKE]
+        columns, self._texts = _columns(self._table)
         self.column = ipywidgets.Dropdown(options=[NOTHING, *columns], description="Filter by")
-        self.value = ipywidgets.Combobox(description="is", placeholder="type or choose …")
-        self.value.continuous_update = False
+        self.value = ipywidgets.Combobox(description="is", continuous_update=False)
         self.range = ipywidgets.FloatRangeSlider(description="within", continuous_update=False)
         self.chips = ipywidgets.HBox().add_class("mmlab-chips")
         self.note = StatusLine()
@@ -73,30 +95,43 @@ class Filters(ipywidgets.HBox):
         if column not in self._table:
             names = ", ".join(self._table.columns)
             raise ValueError(f"no column “{column}” to filter by; there are {names}")
-        self.where.pop(column, None)
+        self.values.pop(column, None)
         self.ranges.pop(column, None)
         if isinstance(values, tuple):
             self.ranges[column] = values
         elif values:
-            self.where[column] = list(values)
+            self.values[column] = list(values)
+        self.where = self._where()
         self._show_chips()
         self._on_column(None)
         self._on_change()
 
     def keeps(self, rows: pd.DataFrame) -> np.ndarray:
         """(n,) bool: the rows that meet all conditions."""
-        rows, kept = with_seconds(rows), np.ones(len(rows), bool)
-        for column, values in self.where.items():
-            kept &= rows[column].isin(values).to_numpy()
-        for column, (low, high) in self.ranges.items():
-            kept &= rows[column].between(low, high).to_numpy()
-        return kept
+        return rows_where(rows, self.where)
 
     def in_words(self) -> str:
         """Such as "ingredient onion or tomato, and seconds 3 to 5"; "" without conditions."""
-        told = [values_in_words(self.where)] if self.where else []
+        told = [values_in_words(self.values)] if self.values else []
         told += [f"{name} {low:g} to {high:g}" for name, (low, high) in self.ranges.items()]
         return ", and ".join(told)
+
+    def _where(self) -> dict[str, list[Any]]:
+        """Words and ranges become the clips that meet all: these, every index can look among."""
+        if not self.ranges and self._texts.isdisjoint(self.values):
+            return dict(self.values)
+        kept = np.ones(len(self._table), bool)
+        for column, values in self.values.items():
+            kept &= self._has_one(column, values)
+        for column, (low, high) in self.ranges.items():
+            kept &= self._table[column].between(low, high).to_numpy()
+        return {"clip_id": Among(self.in_words(), self._table["clip_id"][kept].unique().tolist())}
+
+    def _has_one(self, column: str, values: Sequence[Any]) -> np.ndarray:
+        """(n,) bool: the clips that have one of the values in a column."""
+        if column not in self._texts:
+            return rows_where(self._table, {column: values})
+        return np.any([_holds(self._table[column], str(words)) for words in values], axis=0)
 
     def _on_column(self, change: Any) -> None:
         column = self.column.value
@@ -104,12 +139,14 @@ class Filters(ipywidgets.HBox):
             self.value.value = ""  # what was entered was meant for another column
         chosen = column != NOTHING
         numbers = chosen and _is_range(self._table[column])
-        for field, shown in ((self.value, chosen and not numbers), (self.range, numbers)):
-            field.layout.display = None if shown else "none"
         if numbers:
             self._offer_range(self._table[column])
         elif chosen:
-            self.value.options = [str(value) for value in self._values(column)[:MOST_VALUES]]
+            self.value.placeholder = ENTER_WORDS if column in self._texts else ENTER_VALUE
+            self.value.options = [str(value) for value in self._known(column)[:MOST_VALUES]]
+        # Shown once it is set: what comes later would take away what is typed meanwhile.
+        for field, shown in ((self.value, chosen and not numbers), (self.range, numbers)):
+            field.layout.display = None if shown else "none"
 
     def _offer_range(self, numbers: pd.Series) -> None:
         low, high = float(numbers.min()), float(numbers.max())
@@ -122,15 +159,16 @@ class Filters(ipywidgets.HBox):
 
     def _on_value(self, change: Any) -> None:
         """A value that is entered joins the others of its column; an unknown one stays there."""
-        column, entered = self.column.value, change["new"]
+        column, entered = self.column.value, change["new"].strip()
         self.note.say("")
         if column == NOTHING or not entered:
             return
-        known = {str(value): value for value in self._values(column)}
-        if entered in known:
+        known = {str(value): value for value in self._known(column)}
+        value = entered if column in self._texts else known.get(entered)
+        if value is not None and self._has_one(column, [value]).any():
             self.value.value = ""
-            before = self.where.get(column, [])
-            self.set(column, [*before, *({known[entered]} - set(before))])
+            before = self.values.get(column, [])
+            self.set(column, [*before, *({value} - set(before))])
         else:
             self.note.say(_unknown(column, entered, list(known)), problem=True)
 
@@ -138,13 +176,13 @@ class Filters(ipywidgets.HBox):
         whole = change["new"] == (self.range.min, self.range.max)
         self.set(self.column.value, [] if whole else tuple(change["new"]))
 
-    def _values(self, column: str) -> list[Any]:
+    def _known(self, column: str) -> list[Any]:
         return sorted(self._table[column].dropna().unique().tolist(), key=str)
 
     def _show_chips(self) -> None:
         chips = [
             _chip(f"{name}: {shorten(str(value), 32)}", self._without(name, value))
-            for name, values in self.where.items()
+            for name, values in self.values.items()
             for value in values
         ]
         chips += [
@@ -155,7 +193,7 @@ class Filters(ipywidgets.HBox):
 
     def _without(self, column: str, value: Any = None) -> Callable[[Any], None]:
         def take_away(_: Any) -> None:
-            self.set(column, [one for one in self.where.get(column, []) if one != value])
+            self.set(column, [one for one in self.values.get(column, []) if one != value])
 
         return take_away
 
@@ -163,7 +201,9 @@ class Filters(ipywidgets.HBox):
 def values_in_words(where: Mapping[str, Sequence[Any]]) -> str:
     """Such as "ingredient onion or tomato, and step 3"."""
     return ", and ".join(
-        f"{name} {shorten(' or '.join(map(str, values)), MOST_CHARACTERS)}"
+        values.words
+        if isinstance(values, Among)
+        else f"{name} {shorten(' or '.join(map(str, values)), MOST_CHARACTERS)}"
         for name, values in where.items()
     )
 
@@ -171,6 +211,21 @@ def values_in_words(where: Mapping[str, Sequence[Any]]) -> str:
 def with_seconds(clips: pd.DataFrame) -> pd.DataFrame:
     """The clips with one more column, how many seconds each lasts."""
     return clips.assign(seconds=clips["end_seconds"] - clips["start_seconds"])
+
+
+def _columns(table: pd.DataFrame) -> tuple[list[str], set[str]]:
+    """Those with more than one value; and of these the texts: captions, and what hardly repeats."""
+    some = table.iloc[:: len(table) // MOST_LOOKED_AT + 1]
+    columns = [name for name in map(str, table.columns) if some[name].astype(str).nunique() > 1]
+    repeating = {*telling_columns(some), "clip_id"} - {"text"}
+    return columns, {name for name in columns if name not in repeating}
+
+
+def _holds(texts: pd.Series, words: str) -> np.ndarray:
+    """(n,) bool: which texts have all the words, each whole, in capitals or not."""
+    wanted = [re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.I) for word in words.split()]
+    known = texts.astype(object).where(texts.notna(), "")
+    return np.array([all(word.search(str(text)) for word in wanted) for text in known], bool)
 
 
 def _unknown(column: str, entered: str, known: Sequence[str]) -> str:

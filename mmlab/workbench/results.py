@@ -189,8 +189,7 @@ class Results(StandsStill, ipywidgets.VBox):
         if self.which.value == PINNED:
             return "" if count else "Nothing is pinned; press Pin below a card."
         conditions, of = self.filters.in_words(), len(self._answers)
-        told_above = self._on_filter is not None and not self.filters.ranges
-        if not conditions or not of or told_above:
+        if not conditions or not of or self._on_filter is not None:  # then it is told above
             return self._message
         kept = "All" if count == of else f"{count} of {counted(of, 'clip')}"
         return f"{self._message} {kept} with {conditions}.".strip()

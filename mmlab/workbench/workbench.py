@@ -154,8 +154,11 @@ class Workbench(Stamped, ipywidgets.VBox):
 
     def parameters(self) -> dict[str, Any]:
         """The question as JSON, how many answers, and the filters."""
+        filters = self.results.filters
+        ranges = {column: list(ends) for column, ends in filters.ranges.items()}
         told = {"question": self.question.to_json(), "top": self.composer.top.value}
-        return {**told, "where": self.results.where} if self.results.where else told
+        filtered = {"where": dict(filters.values), "ranges": ranges}
+        return told | {name: conditions for name, conditions in filtered.items() if conditions}
 
     @classmethod
     def reopened(cls, retriever: Retriever, **parameters: Any) -> Self:
@@ -164,6 +167,8 @@ class Workbench(Stamped, ipywidgets.VBox):
         view = cls(retriever, question, top=parameters["top"])
         for column, values in parameters.get("where", {}).items():
             view.results.filters.set(column, values)
+        for column, (low, high) in parameters.get("ranges", {}).items():
+            view.results.filters.set(column, (low, high))
         return view
 
     def still(self) -> Picture:
