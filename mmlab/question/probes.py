@@ -33,7 +33,7 @@ How = Literal["drop", "shuffle", "swap"]
 
 MOST_CUTOFF = 50
 
-IN_WORDS = {"drop": "dropped", "shuffle": "shuffled", "swap": "all that of one clip"}
+IN_WORDS = {"drop": "dropped", "shuffle": "shuffled", "swap": "replaced by one clip's"}
 
 
 @dataclass(frozen=True)

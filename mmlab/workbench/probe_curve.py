@@ -16,7 +16,7 @@ from mmlab.question.why_telling import sense
 from mmlab.views.static import Picture
 from mmlab.views.theme import DRAWING, FAINT, INK, MUTED, colour_of
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, FOOT = 620, 280, 42, 16, 14, 40
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, FOOT = 620, 302, 42, 16, 14, 62
 CUTOFFS = (1, 5, 10, 25, 50)
 AS_IT_IS = "as it is"
 TABLE = "margin: 8px 0; border-collapse: collapse; line-height: 1.4"
@@ -91,6 +91,7 @@ def _axes(highest: float) -> str:
 
 
 def _legend(result: ProbeResult, colour: str) -> str:
+    """What the axes show, and below it the lines: neither has room beside the other."""
     down = HEIGHT - 6
     marks = [
         (LEFT, AS_IT_IS, 'stroke="currentColor"'),
@@ -101,11 +102,9 @@ def _legend(result: ProbeResult, colour: str) -> str:
         f'<text x="{x + 32}" y="{down}" fill="currentColor">{escape(words)}</text>'
         for x, words, look in marks
     ]
-    told = "percent found among the first K · bands: 95 %"
-    end = (
-        f'<text x="{WIDTH - RIGHT}" y="{down}" text-anchor="end" fill="currentColor">{told}</text>'
-    )
-    return "".join([*drawn, end])
+    told = "percent of queries that find their clip among the first K · bands: 95 % intervals"
+    place = f'x="{(LEFT + WIDTH - RIGHT) / 2}" y="{down - 21}" text-anchor="middle"'
+    return "".join([f'<text {place} fill="currentColor">{told}</text>', *drawn])
 
 
 def _table(result: ProbeResult) -> str:

@@ -15,17 +15,18 @@ from mmlab.views.static import Picture
 from mmlab.views.stills import cards_picture, shorten
 from mmlab.workbench.finding import attempt
 from mmlab.workbench.pacing import Newest
+from mmlab.workbench.part_row import ClipLabels
 from mmlab.workbench.probe_curve import curve_html, probe_picture
 from mmlab.workbench.status_line import StatusLine
 
 if TYPE_CHECKING:
     from mmlab.retrieval import Retriever
 
-HOW = {"dropped": "drop", "shuffled among the clips": "shuffle", "all that of one clip": "swap"}
+HOW = {"dropped": "drop", "shuffled among the clips": "shuffle", "replaced by one clip's": "swap"}
 
 MEASURING = "Asking all queries anew …"
 
-PLOT_HEIGHT = "430px"
+PLOT_HEIGHT = "452px"
 """Of the curve with its table: what stands below stays in its place while one is measured."""
 
 FADED = '<div style="opacity: 0.3" aria-hidden="true">{}</div>'
@@ -87,8 +88,9 @@ class ProbePanel(Stamped, ipywidgets.VBox):
 
     def parameters(self) -> dict[str, Any]:
         """What is chosen."""
-        names = ("query", "gallery", "modality", "how", "with_clip")
-        return {name: getattr(self, name).value for name in names}
+        names = ("query", "gallery", "modality", "how")
+        chosen = {name: getattr(self, name).value for name in names}
+        return {**chosen, "with_clip": self._chosen_clip()}
 
     def still(self) -> Picture:
         """The curve, or the sentence why there is none."""
@@ -106,12 +108,22 @@ class ProbePanel(Stamped, ipywidgets.VBox):
         self.gallery = _dropdown("for", sides, gallery)
         self.modality = _dropdown("with the", {}, None)
         self.how = _dropdown("is", HOW, how)
-        clips = self.retriever.dataset.manifest["clip_id"].astype(str).tolist()
+        self._labels = ClipLabels(self.retriever.dataset.manifest)
         self.with_clip = ipywidgets.Combobox(
-            options=clips, value=with_clip, description="clip", continuous_update=False
+            options=self._labels.offered,
+            value=self._labels.label_of(with_clip),
+            placeholder=f"choose a clip{self._labels.hint}",
+            description="clip",
+            continuous_update=False,
+            style={"description_width": "initial"},
+            layout={"flex": "1 1 300px", "width": "auto", "max_width": "560px"},
         )
-        self.with_clip.placeholder = "choose a clip …"
         self._controls = [self.query, self.gallery, self.modality, self.how, self.with_clip]
+
+    def _chosen_clip(self) -> str:
+        """The id of the clip whose label is chosen; what is typed, if it is none's."""
+        typed = self.with_clip.value.strip()
+        return self._labels.clip_of(typed) if typed in self.with_clip.options else typed
 
     def _offer_modalities(self, wanted: str | None) -> None:
         """What either side holds, by its name for a reader."""
@@ -135,14 +147,14 @@ class ProbePanel(Stamped, ipywidgets.VBox):
 
     def _wanting(self) -> str:
         """What is still to choose before anything can be measured, "" if nothing."""
-        clip_id, what = self.with_clip.value, sense(self.modality.value)
+        clip_id, what = self._chosen_clip(), sense(self.modality.value)
         if self.how.value == "drop":
             return self._nothing_left()
         if self.how.value == "shuffle":
             return ""
         if not clip_id:
             return f"Choose the clip whose {what} all get."
-        if clip_id not in self.with_clip.options:
+        if clip_id not in self._labels:
             return f"There is no clip “{clip_id}”; choose one from the list."
         tokens = self.retriever.dataset[self.retriever.dataset.row_of(clip_id)].tokens
         if not len(tokens.get(self.modality.value, ())):

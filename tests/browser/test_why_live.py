@@ -78,7 +78,7 @@ def change_the_probe(opened: Opened) -> None:
     panel.get_by_label("is", exact=True).select_option("shuffled among the clips")
     expect(panel.locator(".mmlab-probe-message")).to_contain_text("sound shuffled")
     expect(panel.locator("svg polyline")).to_have_count(2)
-    panel.get_by_label("is", exact=True).select_option("all that of one clip")
+    panel.get_by_label("is", exact=True).select_option("replaced by one clip's")
     expect(panel.locator(".mmlab-probe-message")).to_contain_text("Choose the clip whose sound")
     panel.get_by_label("is", exact=True).select_option("shuffled among the clips")
     expect(panel.locator("svg polyline")).to_have_count(2)
