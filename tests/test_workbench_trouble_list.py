@@ -95,6 +95,10 @@ def test_a_list_is_looked_for_once(tiny_retriever, monkeypatch):
     assert len(view.table) == 4
 
 
+def test_a_page_of_cards_ends_with_a_whole_row(tiny_retriever):
+    assert TroubleList(tiny_retriever).gallery.per_page == 10  # five stand in a row
+
+
 def test_what_cannot_be_listed_is_a_sentence(tiny_retriever, monkeypatch):
     def refuse(retriever):
         raise ValueError("no <b>sound</b> at all")

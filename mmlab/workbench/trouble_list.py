@@ -30,6 +30,9 @@ Listed = tuple[pd.DataFrame, str]
 
 LOOKING = "Looking through the clips …"
 
+PER_PAGE = 10
+"""Two whole rows in a notebook of usual width."""
+
 
 def _alike(retriever: Retriever) -> Listed:
     found = near_duplicate_captions(retriever.dataset)
@@ -94,7 +97,7 @@ class TroubleList(Stamped, ipywidgets.VBox):
         self._newest = Newest()
         self.lists = ipywidgets.ToggleButtons(options=list(LISTS), value=shown or next(iter(LISTS)))
         self.lists.style.button_width = "auto"
-        self.gallery = ClipGallery(retriever.dataset, empty="")
+        self.gallery = ClipGallery(retriever.dataset, per_page=PER_PAGE, empty="")
         self._pressed = False
         self.lists.observe(lambda _: self._press(), "value")
         super().__init__([self.lists, self.gallery, self.stamp_line()])
