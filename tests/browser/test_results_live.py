@@ -17,6 +17,9 @@ results = Results(dataset, per_page=4, on_more_like=lambda one: asked.append(("m
                   on_why=lambda one: asked.append(("why", one)))
 results.show(retriever.search(text="red", top=9), "Nine clips for <b>red</b>.")
 results"""
+BENCH = """from mmlab.workbench import Workbench
+bench = Workbench(retriever, text="red", top=13)
+bench"""
 COMPARISON = """from mmlab.question import Asker, Question
 from mmlab.workbench.comparison import Comparison
 comparison = Comparison(dataset)
@@ -82,6 +85,43 @@ def test_cards_are_played_pinned_filtered_and_kept(opened_view, lab, theme):
     chip.click()
     expect(cards).to_have_count(4)
     assert opened.errors == []
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_filtered_by_a_range_and_by_words_on_a_narrow_screen(opened_view, theme):
+    opened = opened_view(theme, "filters", BENCH)
+    view = opened.view(".mmlab-workbench")
+    message = view.locator(".mmlab-workbench-message")
+    expect(view.locator(".mmlab-result")).to_have_count(10)
+    fields = view.locator(".mmlab-results-tools").locator("select, .widget-toggle-button, button")
+    assert len({round(one["y"]) for one in boxes(fields)}) == 1, "the tools are not in line"
+    stages = boxes(view.locator(".mmlab-result .mmlab-stage"))
+    assert len({round(one["y"]) for one in stages[:5]}) == 1, "a heading takes two lines"
+
+    opened.ask("bench.results.filters.set('seconds', (1.6, 2.5))")
+    expect(message).to_contain_text("with seconds 1.6 to 2.5 in")
+    view.get_by_label("Filter by").select_option("text")
+    view.get_by_label("is", exact=True).fill("square RED")
+    view.get_by_label("is", exact=True).press("Enter")
+    expect(message).to_contain_text("clip with text square RED, and seconds 1.6 to 2.5 in")
+    red = {"move the <b>red</b> square & wait"}
+    opened.wait_until(f"{{hit['text'] for hit in bench.hits}} == {red}")
+    opened.screenshot(f"live-filters-{theme.lower()}", ".mmlab-workbench")
+
+    opened.page.set_viewport_size({"width": 420, "height": 1300})
+    view = opened.view(".mmlab-composer")
+    right = view.bounding_box()["x"] + view.bounding_box()["width"]
+    for one in boxes(view.locator("input, select, button")):
+        assert one["x"] + one["width"] <= right, "out of reach"
+    opened.view(".mmlab-workbench")
+    opened.screenshot(f"live-narrow-{theme.lower()}")
+    assert opened.errors == []
+
+
+def boxes(found):
+    seen = [one.bounding_box() for one in found.all() if one.is_visible()]
+    assert len(seen) > 2
+    return seen
 
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
