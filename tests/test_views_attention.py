@@ -206,7 +206,7 @@ def test_it_is_saved_as_its_ending_says(view, tmp_path):
 
 def test_the_save_button_says_what_it_did(view, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    control = view.children[0].children[-1]
+    control = view.children[1].children[-1]
     control.format.value = ".csv"
     control.button.click()
     (saved,) = tmp_path.iterdir()

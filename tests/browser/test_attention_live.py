@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, expect
 from mmlab.views import attention
 from tests.browser.corpus import views_notebook
 from tests.browser.gestures import click_at, plays
-from tests.browser.opened import Opened
+from tests.browser.opened import SCREENSHOTS, Opened
 
 pytestmark = pytest.mark.slow
 
@@ -73,14 +73,25 @@ def test_words_seconds_and_the_clip_answer_each_other(opened_view, lab, theme):
     root = opened.view(".mmlab-attention")
     expect(root.locator(HEAT)).to_have_count(2)
     opened.screenshot(f"live-attention-{theme.lower()}", ".mmlab-attention")
+    all_stand_in_a_row(root.locator(".mmlab-attention-tools > *:visible"))
+    all_stand_in_a_row(root.locator(".mmlab-attention-below > *"))
     a_word_shows_its_heat(opened, root)
     a_second_shows_its_words_and_plays(opened, root)
+    all_stand_in_a_row(root.locator(".mmlab-attention-below > *"))
     opened.screenshot(f"live-attention-second-{theme.lower()}", ".mmlab-attention")
     other_heats(opened, root)
     the_axis_by_keyboard(opened, root)
     text_beside_the_colours(root)
     keep_it_as_a_page(opened, root, lab)
     assert opened.errors == []
+
+
+def all_stand_in_a_row(parts: Locator) -> None:
+    boxes = [part.bounding_box() for part in parts.all()]
+    lefts, tops = ([box[side] for box in boxes] for side in "xy")
+    assert len(boxes) > 2
+    assert lefts == sorted(set(lefts))
+    assert max(tops) - min(tops) < 10
 
 
 def a_word_shows_its_heat(opened: Opened, root: Locator) -> None:
@@ -196,15 +207,15 @@ def keep_it_as_a_page(opened: Opened, root: Locator, lab) -> None:
     """What is saved as HTML works by itself, with no kernel and nothing from the net."""
     root.get_by_label("Save as").select_option(label="page (.html)")
     root.get_by_role("button", name="Save", exact=True).click()
-    expect(root.locator(".mmlab-attention-tools")).to_contain_text(
-        re.compile("Saved (again )?as attention-")
-    )
+    expect(root).to_contain_text(re.compile("Saved (again )?as attention-"))
     saved = max(lab.folder.glob("attention-*.html"), key=lambda path: path.stat().st_mtime)
     page = opened.page.context.browser.new_page()
     asked, errors = [], []
     page.on("request", lambda request: asked.append(request.url))
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(saved.as_uri())
+    all_stand_in_a_row(page.locator(".mmlab-attention-below > *"))
+    page.screenshot(path=SCREENSHOTS / "attention-page.png", full_page=True)
     words = page.locator(".mmlab-words button")
     heat = page.locator(HEAT).first
     words.nth(1).hover()

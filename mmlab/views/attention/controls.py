@@ -13,7 +13,7 @@ from mmlab.views.attention.explaining import Question
 if TYPE_CHECKING:
     from mmlab.retrieval import Retriever
 
-WRAPPED = {"flex_flow": "row wrap", "grid_gap": "4px 20px", "align_items": "flex-start"}
+WRAPPED = {"flex_flow": "row wrap", "grid_gap": "4px 16px", "align_items": "flex-start"}
 WHOLE = {"description_width": "initial"}
 
 

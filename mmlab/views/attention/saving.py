@@ -13,6 +13,7 @@ import ipywidgets
 import matplotlib
 
 from mmlab.files import in_words, write_atomically
+from mmlab.views.attention.controls import dropdown
 from mmlab.views.attention.page import attention_page
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ MOST_LETTERS = 60
 """Of each part of a file's name."""
 
 BUTTON = {"width": "auto", "min_width": "64px", "flex": "none"}
+NARROW = {"flex_flow": "row wrap", "max_width": "340px"}
+"""What was saved is said below, so that saying it moves nothing."""
 
 
 def save_view(view: AttentionView, path: Path) -> Path:
@@ -51,12 +54,11 @@ class SaveControl(ipywidgets.HBox):
 
     def __init__(self, view: AttentionView) -> None:
         self.view = view
-        self.format = ipywidgets.Dropdown(options=FORMATS, description="Save as")
-        self.format.style.description_width = "initial"
+        self.format = dropdown("Save as", FORMATS)
         self.button = ipywidgets.Button(description="Save", layout=BUTTON)
         self.message = ipywidgets.HTML()
         self.button.on_click(self._save)
-        super().__init__([self.format, self.button, self.message])
+        super().__init__([self.format, self.button, self.message], layout=NARROW)
 
     def _save(self, _: Any) -> None:
         path = Path(file_name(self.view) + self.format.value)

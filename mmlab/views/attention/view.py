@@ -227,11 +227,14 @@ class AttentionView(Stamped, ipywidgets.VBox):
         self.clock.observe(lambda _: self.restamp(), ["second", "shown", "every_word"])
 
     def _laid_out(self) -> list[ipywidgets.Widget]:
-        asking, saving = self._asking, SaveControl(self)
+        asking = self._asking
         tools = [asking.sentence, asking.combination, self.weighting, asking.block, self.every_word]
-        top = ipywidgets.HBox([*tools, saving], layout=WRAPPED).add_class("mmlab-attention-tools")
-        below = ipywidgets.HBox([self.player, self.links, self.worth], layout=WRAPPED)
-        return [top, self.notes, self.clock, below, self.stamp_line()]
+        top = ipywidgets.HBox(tools, layout=WRAPPED).add_class("mmlab-attention-tools")
+        told = ipywidgets.HBox([self.notes, SaveControl(self)], layout=WRAPPED)
+        told.layout.justify_content = "space-between"
+        below = ipywidgets.HBox([self.player, self.links, self.worth])
+        below.add_class("mmlab-attention-below")
+        return [top, told, self.clock, below, self.stamp_line()]
 
     def _take(self, about: Explained) -> None:
         self._explained, self.token_map = about, about.token_map
