@@ -272,6 +272,13 @@ def test_any_sentence_can_be_asked(view):
     assert view.clock.message == ""
 
 
+def test_the_player_says_what_the_clip_says_whatever_it_is_asked(tiny_retriever, tmp_path):
+    clip_id = clip_of(tiny_retriever, "a red square")
+    view = AttentionView(tiny_retriever, clip_id, caption="zzzz qqqq")
+    assert view.player.caption == "a red square"
+    assert 'aria-label="a red square"' in view.save(tmp_path / "a.html").read_text()
+
+
 def test_a_clip_that_the_model_shortens_has_a_sentence_for_its_worth(view, monkeypatch):
     def refuse(*_, **__):
         raise ValueError("tokens of audio cannot be removed one by one")

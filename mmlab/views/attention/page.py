@@ -45,7 +45,7 @@ def attention_page(view: AttentionView) -> str:
 <body><main><h1>{title}</h1><p>{escape(" ".join(notes(token_map)))}</p>
 <div class="tools"><label>Heat <select>{names}</select></label>{rows * several}</div>
 <div id="clock"></div>
-<div class="mmlab-attention-below">{_video(token_map)}<div class="mmlab-links"></div>
+<div class="mmlab-attention-below">{_video(token_map, view.player.caption)}<div class="mmlab-links"></div>
 <div class="mmlab-deletion">{_worths(view)}</div></div>
 <details><summary>As a picture</summary><figure>
 <img alt="{escape(picture.sentence, quote=True)}" src="data:image/png;base64,{png}">
@@ -96,7 +96,7 @@ def _weighting(token_map: TokenMap, name: str) -> dict[str, Any]:
     return {"rows": rows, "whole": 0, "unit": unit_of(heat), "weights": weights, "links": links}
 
 
-def _video(token_map: TokenMap) -> str:
+def _video(token_map: TokenMap, caption: str) -> str:
     """The clip inside the page, or a sentence where that cannot be."""
     if token_map.media_path is None:
         return ""
@@ -106,7 +106,7 @@ def _video(token_map: TokenMap) -> str:
         return f"<p>{escape(str(error))}</p>"
     if len(media) > MOST_MEDIA_BYTES:
         return f"<p>The clip is left out: it has {len(media) / 1e6:.0f} MB.</p>"
-    name = f'aria-label="{escape(token_map.caption, quote=True)}"'
+    name = f'aria-label="{escape(caption, quote=True)}"'
     return f'<video controls {name} src="data:video/mp4;base64,{_base64(media)}"></video>'
 
 

@@ -207,7 +207,8 @@ class AttentionView(Stamped, ipywidgets.VBox):
             self.weighting.value = weighting
         elif weighting is not None and not problem:
             raise ValueError(f"no heat {weighting!r}; there are {', '.join(token_map.weights)}")
-        self.player = ClipPlayer(token_map.media_path, *token_map.span, caption=token_map.caption)
+        own = self._asking.own  # whatever it is asked
+        self.player = ClipPlayer(token_map.media_path, *token_map.span, caption=own)
         self.player.layout.width = "360px"
         self.clock = AttentionClock(token_map, self.weighting.value, self.player, self.moments)
         self.every_word = ipywidgets.Checkbox(description="all words", indent=False)
