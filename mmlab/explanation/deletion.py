@@ -71,12 +71,11 @@ class DeletionResult:
         low, high = self.area_interval
         if np.isnan([self.area, low, high]).any():
             return f"Nothing is known of these tokens: without some, {self.of} is not a number."
-        verdict = "more than" if low > 0 else "less than" if high < 0 else "no differently from"
+        verdict = "more than" if low > 0 else "less than" if high < 0 else "no differently than"
         return (
-            f"Taking the hottest tokens away first lowers {self.of} {verdict} taking random ones "
-            f"(mean difference {self.area:+.3f}; 95 % of single random orders lie between "
-            f"{low:+.3f} and {high:+.3f}, which is no interval of that mean; with all tokens it "
-            f"is {self.ordered[0]:.3f})."
+            f"With all tokens, {self.of} is {self.ordered[0]:.3f}. Taking the hottest away first "
+            f"lowers it {verdict} in random order: area {self.area:+.3f} (95 % of single random "
+            f"orders: {low:+.3f} to {high:+.3f})."
         )
 
 
