@@ -76,6 +76,20 @@ def test_recalls_are_written_with_the_interval_of_their_change(space):
         assert panels[name].get_xticks().tolist() == [0, 50, 100]
 
 
+def test_what_the_dots_of_recall_are_is_said_in_one_line(space):
+    figure = gap_panel(space).figure
+    said = [text.get_text() for text in figure.texts]
+    assert any(
+        "○ before, ● after centring; small: 95 % interval of the change" in one for one in said
+    )
+    figure.draw_without_rendering()
+    titles = [axes.title.get_window_extent() for axes in figure.axes]
+    key, inside = figure.texts[1].get_window_extent(), figure.bbox
+    assert inside.x0 <= key.x0
+    assert key.x1 <= inside.x1
+    assert not any(key.overlaps(title) for title in [*titles, figure.texts[0].get_window_extent()])
+
+
 def test_below_it_stands_what_it_was_made_of(space):
     made = dataclasses.replace(space, retriever=SimpleNamespace(origin="model <abc>"))
     for source in (made, modality_gap(made)):

@@ -28,9 +28,10 @@ HINTS = {
     "alignment": "small: pairs are close",
     "uniformity": "low: spread out",
     "separability": "%, dotted: chance",
-    "R@1": "%, full: after centring",
-    "R@10": "small: 95 % of the change",
+    "R@1": "%",
+    "R@10": "%",
 }
+KEY = "R@1, R@10: ○ before, ● after centring; small: 95 % interval of the change"
 
 
 @matplotlib.rc_context(DRAWING)
@@ -51,6 +52,7 @@ def gap_panel(
     height = 1.75 + 0.4 * max(len(table), 1)
     figure = Figure(figsize=(13, height))
     figure.text(0.012, 1 - 0.12 / height, "The modality gap", va="top", fontsize=14, weight="bold")
+    figure.text(0.99, 1 - 0.14 / height, KEY, va="top", ha="right", fontsize=10, color=INK)
     known = table[table["clips"] > 0]
     if known.empty:
         said = "No two combinations share a clip: there is no gap to measure."
@@ -67,7 +69,7 @@ def gap_panel(
 
 def _panel(axes: Axes, name: str, table: pd.DataFrame) -> None:
     axes.set_title(name, fontsize=11.5)
-    axes.set_xlabel(HINTS[name], fontsize=9, color=MUTED, loc="left")
+    axes.set_xlabel(HINTS[name], fontsize=10, color=INK, loc="left")
     axes.tick_params(left=False, labelsize=9.5)
     axes.spines["left"].set_visible(False)
     axes.hlines(range(len(table)), 0, 1, transform=axes.get_yaxis_transform(), color=FAINT, lw=0.8)
