@@ -28,7 +28,7 @@ lost = folder / "lost.mp4"
 shutil.copy(dataset.media_path(row), lost)
 vanishing = views.ClipPlayer(lost, 0, 2)
 lost.unlink()
-display(vanishing, views.ClipPlayer("gone.mp4", 0, 3))"""
+display(vanishing, views.ClipPlayer("gone.mp4", 0, 3), views.ClipPlayer(caption="Click a dot."))"""
 LONG = "long = views.ClipPlayer(folder / 'long.mp4')\nlong"
 GALLERY = """from mmlab.views.gallery import ClipGallery
 gallery = ClipGallery(dataset, dataset.manifest, per_page=4)
@@ -157,7 +157,12 @@ def test_sound_alone_shows_its_wave(opened_player):
 
 def test_media_that_is_gone_is_a_sentence(opened_player):
     opened = opened_player("Light", "gone", GONE)
-    vanished, never = (opened.page.locator(".mmlab-player").nth(n) for n in range(2))
+    vanished, never, empty = (opened.page.locator(".mmlab-player").nth(n) for n in range(3))
+    expect(empty).to_have_text("Click a dot.", use_inner_text=True)
+    for part in (".mmlab-stage", ".mmlab-bar"):
+        expect(empty.locator(part)).to_be_hidden()
+        expect(never.locator(part)).to_be_hidden()
+        expect(vanished.locator(part)).to_be_visible()
     expect(never.locator(".mmlab-message")).to_contain_text("gone.mp4")
     expect(never.locator(".mmlab-play")).to_be_disabled()
     vanished.locator(".mmlab-play").click()
@@ -196,6 +201,8 @@ def test_a_gallery_turns_its_pages_and_arrows_move_between_cards(opened_player):
     cards = gallery.locator(".mmlab-card .mmlab-player")
     expect(cards).to_have_count(4)
     expect(cards.first.locator(".mmlab-poster")).to_have_attribute("src", re.compile("^blob:"))
+    heading = cards.first.locator(".mmlab-heading")
+    assert heading.text_content().endswith("0.0\u2060–\u20602.0\u00a0s"), "a time may break"
     cards.first.focus()
     opened.page.keyboard.press("ArrowRight")
     expect(cards.nth(1)).to_be_focused()

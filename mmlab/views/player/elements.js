@@ -39,6 +39,11 @@ function clock(seconds) {
   return `${start}:${two(whole)}`;
 }
 
+// A heading may break between what it says, but never inside a time.
+function withWholeTimes(text) {
+  return text.replace(/(\d)–(\d)/g, "$1\u2060–\u2060$2").replace(/(\d) s\b/g, "$1\u00a0s");
+}
+
 function buildStage() {
   const parts = {
     stage: element("div", "mmlab-stage"),

@@ -78,7 +78,8 @@ function render({ model, el }) {
 
   function drawWords() {
     const words = { message: notice || model.get("message") };
-    for (const name of ["heading", "caption"]) words[name] = model.get(name);
+    words.heading = withWholeTimes(model.get("heading"));
+    words.caption = model.get("caption");
     for (const [name, text] of Object.entries(words)) {
       parts[name].textContent = text;
       parts[name].hidden = !text;
