@@ -51,6 +51,14 @@ def test_the_line_below_names_model_data_and_settings_as_text(view):
     assert view.stamp.name in line
 
 
+def test_the_line_below_says_settings_in_words_and_not_what_is_off(view):
+    settings = {"clip_id": "a.mp4#0-2", "every_word": False, "late": True, "block": 0, "word": None}
+    line = str(dataclasses.replace(view.stamp, parameters=settings))
+    assert " · clip a.mp4#0-2 · late · block 0 · stamp " in line
+    assert "every" not in line
+    assert "None" not in line
+
+
 def test_a_name_finds_the_stamp_again(view):
     assert read_stamp(view.stamp.name) == view.stamp
 

@@ -51,7 +51,7 @@ class Stamp:
         return f"{self.view}-{hashlib.blake2b(self.to_json().encode(), digest_size=4).hexdigest()}"
 
     def __str__(self) -> str:
-        told = [f"{name} {value}" for name, value in self.parameters.items() if _is_short(value)]
+        told = [_in_words(*item) for item in self.parameters.items() if _is_short(item[1])]
         return " · ".join([str(self.origin), *told, f"stamp {self.name}"])
 
     def to_json(self) -> str:
@@ -179,5 +179,12 @@ def _forget_the_oldest(folder: Path) -> None:
         path.unlink(missing_ok=True)  # somebody else may have been faster
 
 
+def _in_words(name: str, value: Any) -> str:
+    plain = name.removesuffix("_id").replace("_", " ")
+    return plain if value is True else f"{plain} {value}"
+
+
 def _is_short(value: Any) -> bool:
-    return isinstance(value, (str, int, float)) and value != "" and len(str(value)) <= 40
+    """What is said below a view: nothing of what is off, empty or long."""
+    is_on = value is not False and value != ""
+    return isinstance(value, (str, int, float)) and is_on and len(str(value)) <= 40
