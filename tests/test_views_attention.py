@@ -377,6 +377,9 @@ def test_true_seconds_are_marked_where_the_corpus_knows_them(view, monkeypatch):
     assert f"{100 * heat[here].sum() / heat.sum():.0f} % of the heat over picture" in sentence
     assert f"{100 * here.mean():.0f} % by chance" in sentence
     assert sentence in view.still().sentence
+    assert "black lines: true seconds" in view.still().figure.texts[1].get_text()
+    view.combination.value = "text+audio"  # of a picture that is not shown, nothing is explained
+    assert "true seconds" not in view.still().figure.texts[1].get_text()
 
 
 def test_pages_and_drawings_carry_the_stamp(view, tmp_path):

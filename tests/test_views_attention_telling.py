@@ -39,3 +39,14 @@ console.log(JSON.stringify([times, shares]));"""
     times, shares = json.loads(told.stdout)
     assert times == [time_text(second, minutes=True) for second in SECONDS]
     assert shares == [amount(weight, "%") for weight in WEIGHTS]
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no node on this machine")
+def test_the_browser_explains_marks_only_where_some_are_drawn():
+    script = f"""
+{HERE.joinpath("clock_data.js").read_text()}
+const truth = [{{ row: 3, lane: "heat audio" }}, {{ row: 1, lane: "heat video" }}];
+const count = (lane, rows) => truthShown({{ truth, lanes: [{{ name: lane }}] }}, rows).length;
+console.log(count("heat audio", [3]), count("heat video", [3]), count("heat video", [1, 2, 3]));"""
+    told = subprocess.run(["node", "-e", script], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["1", "0", "1"]

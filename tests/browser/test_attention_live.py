@@ -152,6 +152,7 @@ def other_heats(opened: Opened, root: Locator) -> None:
     for number, name in enumerate(names):
         heats.select_option(index=number)
         expect(links.locator("caption")).to_contain_text(name)
+        expect(root.locator(".mmlab-deletion")).to_contain_text("area")
         expect(root.locator(".mmlab-deletion")).to_contain_text("95 %")
         seen.add(canvas.evaluate(PIXELS))
     assert len(seen) > 1, "no weighting changes the heat"
@@ -162,6 +163,10 @@ def other_heats(opened: Opened, root: Locator) -> None:
     expect(root.locator(HEAT)).to_have_count(2)
     root.get_by_label("all words").check()
     expect(root.locator(".mmlab-lane-words").first).to_be_visible()
+    chosen = root.locator(".mmlab-words button[aria-pressed=true]").inner_text().strip()
+    marked = root.locator(".mmlab-lane-word-chosen")
+    expect(marked).to_have_text([chosen] * 2)  # in both lanes
+    opened.screenshot(f"live-attention-words-{opened.name}"[:-6], ".mmlab-attention")
     hover_last_row(root)
     root.get_by_label("all words").uncheck()
 

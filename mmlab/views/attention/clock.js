@@ -49,11 +49,11 @@ function render({ model, el }) {
 
   function draw() {
     const rows = rowsShown();
-    parts.legend.hidden = !data.truth.some((one) => rows.includes(one.row));
+    parts.legend.hidden = !truthShown(data, rows).length;
     data.lanes.forEach((lane, index) => {
       const line = lanes.children[index];
       if (!lane.tokens.length) drawImages(line, lane, pictures[lane.name] ?? [], place);
-      else if (rows[0] in data.words) drawHeat(line, data, lane, rows, place);
+      else if (rows[0] in data.words) drawHeat(line, data, lane, rows, place, chosenRow());
       line.lastChild.setAttribute("aria-label", tellLane(data, lane, chosenRow()));
     });
     drawTicks(scale, data, shown, place);

@@ -55,6 +55,11 @@ function wordsAt(data, second) {
   return totals;
 }
 
+// The moments that are marked: those of a row and a lane that are there.
+function truthShown(data, rows) {
+  return data.truth.filter(({ row, lane }) => rows.includes(row) && data.lanes.some(({ name }) => name === lane));
+}
+
 // How much of a row's heat lies on the tokens that touch some seconds, and how much would by chance.
 function shareOn(data, lane, row, spans) {
   let [there, whole, count] = [0, 0, 0];

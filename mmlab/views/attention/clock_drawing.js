@@ -3,7 +3,6 @@
 const GAP_FROM_PIXELS = 8; // cells as wide as this are drawn apart
 const PALEST = 0.06;
 const TICK_STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600];
-const LAST_TICK = 0.97; // from here on a tick ends at its place, so that it is not cut off
 
 // As many dots as the screen has, so that lines are sharp; returns a pencil on an empty canvas.
 function sharpPencil(canvas) {
@@ -45,12 +44,12 @@ function paintHeat(pencil, columns, colour, top, height, asBars) {
   }
 }
 
-function drawHeat(line, data, lane, rows, place) {
+function drawHeat(line, data, lane, rows, place, chosen) {
   const plot = line.lastChild;
   const several = rows.length > 1;
   const rowHeight = several ? Math.min(Math.max(300 / rows.length, 3), 18) : lane.height;
   plot.style.height = `${rowHeight * rows.length}px`;
-  labelLane(line, data, lane, rows, rowHeight);
+  labelLane(line, data, lane, rows, rowHeight, chosen);
   const pencil = sharpPencil(plot.firstChild);
   const { width, height } = pencil.canvas;
   const step = height / rows.length;
@@ -61,14 +60,16 @@ function drawHeat(line, data, lane, rows, place) {
   });
 }
 
-// A bracket from below around the seconds at which what a row says is really there.
+// A bracket from below around the seconds at which what a row says is really there; what follows
+// at once has a bracket of its own.
 function markTruth(pencil, data, lane, row, place, bottom) {
   const dots = window.devicePixelRatio || 1;
   const marks = data.truth.filter((one) => one.row === row && one.lane === lane.name);
   pencil.globalAlpha = 1;
   pencil.fillStyle = getComputedStyle(pencil.canvas).color;
   for (const [start, end] of marks.flatMap((one) => one.spans)) {
-    const [left, right] = [start, end].map((second) => place(second) * pencil.canvas.width);
+    const left = place(start) * pencil.canvas.width + 1.5 * dots;
+    const right = Math.max(place(end) * pencil.canvas.width - 1.5 * dots, left + 2 * dots);
     pencil.fillRect(left, bottom - 3 * dots, right - left, 3 * dots);
     for (const edge of [left, right - 2 * dots]) pencil.fillRect(edge, bottom - 9 * dots, 2 * dots, 9 * dots);
   }
@@ -95,7 +96,6 @@ function drawTicks(scale, data, [start, end], place) {
     const text = withUnit(data, timeText(data, number * step));
     const tick = element("span", "mmlab-tick", { textContent: text });
     tick.style.left = `${100 * place(number * step)}%`;
-    tick.classList.toggle("mmlab-tick-last", place(number * step) > LAST_TICK);
     marks.push(tick);
   }
   scale.replaceChildren(...marks);

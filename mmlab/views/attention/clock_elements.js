@@ -33,11 +33,12 @@ function buildLane(lane) {
 }
 
 // What a lane is and from where to where its heat goes; beside several rows stand their words.
-function labelLane(line, data, lane, rows, rowHeight) {
+function labelLane(line, data, lane, rows, rowHeight, chosen) {
   const label = line.firstChild;
   const name = element("div", "mmlab-lane-name", { textContent: lane.label });
   const [low, high] = lane.scale(rows[0]).map((weight) => amount(data, weight));
-  name.append(element("small", "", { textContent: `${low} to ${high}` }));
+  const whose = rows[0] === data.whole ? "" : "words: "; // a faint word is faint beside the others
+  name.append(element("small", "", { textContent: `${whose}${low} to ${high}` }));
   label.replaceChildren(name);
   line.classList.toggle("mmlab-lane-several", rows.length > 1);
   if (rows.length < 2 || rowHeight < SMALLEST_TEXT) return;
@@ -45,6 +46,7 @@ function labelLane(line, data, lane, rows, rowHeight) {
   for (const row of rows) {
     const word = element("div", "", { textContent: data.words[row] });
     word.style.height = `${rowHeight}px`;
+    word.classList.toggle("mmlab-lane-word-chosen", row === chosen);
     words.append(word);
   }
   label.append(words);

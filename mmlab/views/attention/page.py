@@ -45,8 +45,8 @@ def attention_page(view: AttentionView) -> str:
 <body><main><h1>{title}</h1><p>{escape(" ".join(notes(token_map)))}</p>
 <div class="tools"><label>Heat <select>{names}</select></label>{rows * several}</div>
 <div id="clock"></div>
-<div class="mmlab-attention-below">{_video(token_map, view.player.caption)}<div class="mmlab-links"></div>
-<div class="mmlab-deletion">{_worths(view)}</div></div>
+<div class="mmlab-attention-below">{_video(token_map, view.player.caption)}
+<div class="mmlab-links"></div><div class="mmlab-deletion">{_worths(view)}</div></div>
 <details><summary>As a picture</summary><figure>
 <img alt="{escape(picture.sentence, quote=True)}" src="data:image/png;base64,{png}">
 <figcaption>{escape(picture.sentence)}</figcaption></figure></details>

@@ -78,7 +78,8 @@ def attention_picture(
     below = [*notes(token_map), true, deletion.sentence() if deletion else ""]
     lines = [line for one in below for line in textwrap.wrap(one, 112)]
     note = _scale_note(token_map, weighting, len(rows))
-    if any(moment.word_number + 1 in rows for moment in moments):
+    shown = [one for one in moments if one.modality in token_map.modality]
+    if any(moment.word_number + 1 in rows for moment in shown):
         note += "; black lines: true seconds"
     figure, panels = _stack(parts, token_map.caption, textwrap.wrap(note, 112), lines)
     words = token_map.rows(weighting)
