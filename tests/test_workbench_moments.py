@@ -66,7 +66,10 @@ def test_the_browser_moves_a_boundary_and_takes_it_back(finder):
     assert moved.score == pytest.approx(mean_score(finder.scores[:, 1], (1.25, 2.75)))
     assert finder.lanes.segments[1]["start"] == 1.25
     assert "1 moved by hand" in finder.controls.message.words
+    sent = []
+    finder.lanes.send = lambda content, buffers=None: sent.append(content)
     answer({"kind": "moved", "number": 1, "start": 2.75, "end": 1.0}, [])
+    assert sent == [{"kind": "put back"}], "the browser shows what it moved until then"
     assert "Not moved: a segment lies between 0 and 3 s" in finder.controls.message.words
     assert finder.segments.start_seconds[1] == 1.25
     answer({"kind": "reset", "number": 1}, [])
@@ -110,6 +113,16 @@ console.log(scores.map((score) => tellSegment({{ start: 0, end: 1, score }})).jo
     told = subprocess.run(["node", "-e", script], capture_output=True, text=True, check=True)
     words = [line.split("score ")[1] for line in told.stdout.splitlines()]
     assert words == ["0.00", "0.00", "-0.20", "0.46"]
+
+
+def test_a_boundary_reaches_the_end_of_a_video_of_any_length(finder):
+    finder._edited = Edited(finder._edited.found, 26.125)
+    answer = finder.lanes._handle_custom_msg
+    answer({"kind": "moved", "number": 1, "start": 26.025, "end": 26.125}, [])
+    assert finder.segments.end_seconds[1] == 26.125
+    answer({"kind": "moved", "number": 1, "start": 26.0, "end": 26.13}, [])
+    assert "Not moved: a segment lies between 0 and 26.125 s" in finder.controls.message.words
+    assert finder.segments.start_seconds[1] == 26.025
 
 
 @pytest.mark.parametrize(

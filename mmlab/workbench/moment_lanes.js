@@ -7,6 +7,9 @@ const SETTLE = 250; // milliseconds without another key
 const NARROW = 0.04; // of the axis: a narrower segment is brought closer when its name is pressed
 const CLOSER = 6; // times its own length
 
+// Without what floats add: 0.3 - 0.1 is not 0.2.
+const exact = (seconds) => Math.round(1e6 * seconds) / 1e6;
+
 function buildStage() {
   const parts = {
     root: element("div", "mmlab-moment-lanes", { role: "group", "aria-label": "Steps over time" }),
@@ -110,13 +113,14 @@ function render({ model, el }) {
 
   function limits(segment, edge) {
     return edge === "start"
-      ? [0, segment.end - SHORTEST_SEGMENT_SECONDS]
-      : [segment.start + SHORTEST_SEGMENT_SECONDS, model.get("seconds")];
+      ? [0, exact(segment.end - SHORTEST_SEGMENT_SECONDS)]
+      : [exact(segment.start + SHORTEST_SEGMENT_SECONDS), model.get("seconds")];
   }
 
+  // Rounded first: a video's end is seldom a whole hundredth, and nothing lies behind it.
   function move(number, edge, second) {
     const [low, high] = limits(segments[number], edge);
-    const kept = Math.round(100 * Math.min(Math.max(second, low), high)) / 100;
+    const kept = Math.min(Math.max(Math.round(100 * second) / 100, low), high);
     if (kept === segments[number][edge]) return;
     segments = segments.with(number, { ...segments[number], [edge]: kept, edited: true });
     schedule();
@@ -255,6 +259,7 @@ function render({ model, el }) {
   const listeners = {
     "change:lanes": readLanes, "change:heat": readLanes, "change:segments": readSegments,
     "change:pictures": readPictures, "change:playhead": drawPlayhead,
+    "msg:custom": readSegments, // the kernel refused what was moved here
     "change:shown": () => { shown = model.get("shown"); schedule(); },
   };
   for (const [name, action] of Object.entries(listeners)) model.on(name, action);

@@ -147,6 +147,13 @@ class MomentLanes(anywidget.AnyWidget):
             for row in segments.itertuples()
         ]
 
+    def put_back(self) -> None:
+        """Show `segments` again, in place of what was moved in the browser and refused.
+
+        A message, as a trait that is sent once more without a change is no news to the browser.
+        """
+        self.send({"kind": "put back"})
+
     def _answer(self, _: Any, content: dict[str, Any], __: Any) -> None:
         if content.get("kind") == "play":
             self._player.seek(float(content["seconds"]))

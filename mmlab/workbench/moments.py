@@ -264,6 +264,7 @@ class MomentFinder(Stamped, ipywidgets.VBox):
         try:
             self.move(number, start, end)
         except ValueError as error:  # another view of it has found something else by now
+            self.lanes.put_back()
             self.controls.message.say(f"Not moved: {error}.", problem=True)
 
     def _lanes(self, found: Found) -> list[MomentLane]:

@@ -18,8 +18,9 @@ FINDER = """import torch
 from mmlab.workbench import MomentFinder
 from mmlab.workbench import moment_search
 from mmlab.evaluation.seconds import VideoSeconds
-vectors = torch.nn.functional.normalize(torch.randn(3, 256), dim=-1)  # tiny videos are all alike
-moment_search.video_seconds = lambda *_, tell=None: VideoSeconds(3.0, vectors)
+vectors = torch.nn.functional.normalize(torch.randn(4, 256), dim=-1)  # tiny videos are all alike
+moment_search.video_seconds = lambda *_, **how: VideoSeconds(3.125, vectors)
+moment_search.MomentSearch.seconds_of = lambda *_: 3.125  # no whole hundredth, as of most videos
 steps = ["move the <b>red</b> square", "turn & stop"]
 finder = MomentFinder(retriever, "red right.mp4", steps, truth=[[(0, 1)], []])
 finder"""
@@ -40,6 +41,7 @@ def test_steps_are_found_moved_played_and_kept(views_corpus, open_notebook, lab,
     drag_a_boundary(opened, root)
     opened.screenshot(f"live-moments-{theme.lower()}", ".mmlab-moments")
     move_it_by_keyboard(opened, root)
+    what_is_refused_is_put_back(opened, root)
     zoom_and_play(opened, root)
     keep_it(opened, root)
     assert violations(root, ".mmlab-moments") == []
@@ -69,7 +71,7 @@ def drag_a_boundary(opened: Opened, root: Locator) -> None:
     opened.ask("finder.move(0, 0.5, 1.0) is None")
     handle = root.get_by_role("slider", name="End of 1. move the <b>red</b> square")
     expect(handle).to_have_attribute("aria-valuenow", "1")
-    second = root.locator(".mmlab-lane-scale").bounding_box()["width"] / 3
+    second = root.locator(".mmlab-lane-scale").bounding_box()["width"] / 3.125
     hold = drag_by(handle, second / 2)
     expect(handle).to_have_attribute("aria-valuetext", "0:01.5")
     assert opened.ask(ROW) == [0.5, 1.0, True], "the kernel hears of it when it is let go"
@@ -79,7 +81,8 @@ def drag_a_boundary(opened: Opened, root: Locator) -> None:
     expect(root.locator(".mmlab-moment-edited")).to_have_count(1)
     expect(root.get_by_role("status")).to_contain_text("1 moved by hand")
     drag_by(handle, 9 * second).up()
-    opened.wait_until(f"{ROW}[1] == 3.0")
+    opened.wait_until(f"{ROW}[1] == 3.125")
+    expect(handle).to_have_attribute("aria-valuenow", "3.125")
     expect(root.get_by_role("status")).to_contain_text("1 and 2 overlap by ")
     drag_by(handle, -9 * second).up()
     opened.wait_until(f"{ROW}[1] == 0.6")
@@ -105,14 +108,32 @@ def move_it_by_keyboard(opened: Opened, root: Locator) -> None:
     keys.press("Backspace")
     opened.wait_until("not finder.segments.edited.any()")
     expect(root.locator(".mmlab-moment-edited")).to_have_count(0)
+    end = root.get_by_role("slider", name="End of 1.")
+    end.press("End")
+    opened.wait_until(f"{ROW}[1:] == [3.125, True]")
+    end.press("Backspace")
+    opened.wait_until("not finder.segments.edited.any()")
+    expect(root.locator(".mmlab-moment-edited")).to_have_count(0)
+
+
+def what_is_refused_is_put_back(opened: Opened, root: Locator) -> None:
+    """The kernel has the last word, here as if it knew of a shorter video."""
+    end, before = root.get_by_role("slider", name="End of 1."), opened.ask(ROW)
+    opened.ask("object.__setattr__(finder._edited, 'seconds', 3.0)")
+    end.press("End")
+    expect(root.get_by_role("status")).to_contain_text("Not moved: a segment lies between 0 and")
+    expect(end).to_have_attribute("aria-valuenow", f"{before[1]:g}")
+    expect(root.locator(".mmlab-moment-edited")).to_have_count(0)
+    assert opened.ask(ROW) == before
+    opened.ask("object.__setattr__(finder._edited, 'seconds', 3.125)")
 
 
 def zoom_and_play(opened: Opened, root: Locator) -> None:
     root.get_by_role("button", name="Show less time").click()
-    opened.wait_until("finder.lanes.shown[1] - finder.lanes.shown[0] == 1.5")
+    opened.wait_until("finder.lanes.shown[1] - finder.lanes.shown[0] == 1.5625")
     opened.wait_until("len(finder.lanes.pictures) == 2")  # sharper ones of this part
     opened.page.keyboard.press("0")
-    opened.wait_until("list(finder.lanes.shown) == [0, 3]")
+    opened.wait_until("list(finder.lanes.shown) == [0, 3.125]")
     click_at(root.locator(".mmlab-lane-plot:has(.mmlab-heat)").last, 0.02)
     opened.wait_until("finder.player.playing")
     assert plays(root.locator("video"))
