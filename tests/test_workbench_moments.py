@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,9 +33,9 @@ def finder(tiny_retriever, monkeypatch):
     vectors = torch.randn(3, 256, generator=torch.Generator().manual_seed(0))
     seconds = VideoSeconds(3.0, torch.nn.functional.normalize(vectors, dim=-1))
 
-    def made_up(*asked, tell):
+    def made_up(*asked, tell, extract):
         if asked[1] != "red right.mp4":
-            return video_seconds(*asked, tell=tell)
+            return video_seconds(*asked, tell=tell, extract=extract)
         tell(LOOKING, 1.0)
         return seconds
 
@@ -221,17 +222,24 @@ def test_a_word_that_the_model_does_not_know_is_said(finder):
     assert "“qwertz”" in finder.controls.message.words
 
 
-def test_a_file_of_ones_own_is_looked_through_once(tiny_retriever, media_folder, monkeypatch):
+def test_a_file_of_ones_own_is_read_once(tiny_retriever, media_folder, tmp_path, monkeypatch):
     looked = []
     extract = tiny_retriever.dataset.extract
     monkeypatch.setattr(
         tiny_retriever.dataset, "extract", lambda *asked: looked.append(asked) or extract(*asked)
     )
-    finder = MomentFinder(tiny_retriever, media_folder / "red right.mp4", STEPS)
+    film = Path(shutil.copy(media_folder / "red right.mp4", tmp_path / "film.mp4"))
+    finder = MomentFinder(tiny_retriever, film, STEPS)
     finder.find(STEPS[::-1])
-    assert len(looked) == 1
-    listed = MomentFinder(tiny_retriever, "red right.mp4", STEPS[::-1]).segments
-    assert finder.segments.start_seconds.tolist() == listed.start_seconds.tolist()
+    for among in ("audio", "video"):
+        finder.controls.among.value = among
+        listed = MomentFinder(tiny_retriever, "red right.mp4", STEPS[::-1], among=among)
+        np.testing.assert_allclose(finder.scores, listed.scores, atol=1e-5)
+    assert len(looked) == 1, "the features are the same, by whatever it is looked through"
+    shutil.copy(media_folder / "green left.mp4", film)
+    finder.look_into(film)
+    assert len(looked) == 2, "another film under the same name"
+    assert finder.lanes.seconds == 2.5
 
 
 def test_a_medium_that_is_gone_broken_or_mute_is_a_sentence(tiny_retriever, tmp_path):

@@ -18,6 +18,7 @@ from mmlab.about import FeatureInfo
 from mmlab.cutting import Get, cut
 from mmlab.evaluation.embedding import embed_present
 from mmlab.features.video import SHORT_REST_SECONDS
+from mmlab.media_features import MediaFeatures
 from mmlab.types import (
     Batch,
     Combination,
@@ -37,6 +38,9 @@ with what lies around each second would be a gigabyte."""
 
 Tell = Callable[[str, float], object]
 """Is told what is being done with a video, and how much of that is done, from 0 to 1."""
+
+Extract = Callable[..., MediaFeatures]
+"""Makes the features of a file, as `ClipDataset.extract`."""
 
 READING, LOOKING = "reading the file", "looking through the video"
 
@@ -65,6 +69,7 @@ def video_seconds(
     *,
     radius_seconds: float = 2.0,
     tell: Tell = lambda doing, share: None,
+    extract: Extract | None = None,
 ) -> VideoSeconds:
     """Embed every second of a video, block by block.
 
@@ -74,13 +79,15 @@ def video_seconds(
         among: what of the video is fused; default: all but text.
         radius_seconds: a second is seen and heard with this much before and after it.
         tell: is called again and again, with READING where the features have to be made first.
+        extract: makes the features of a file; default: `ClipDataset.extract`.
 
     Raises:
         ValueError: text in `among`, or what the dataset has not; a radius that is no length; a
             video that has nothing of `among` at all.
     """
     names = retriever.side(among or retriever.all_but_text).names
-    duration, get = whole_video(retriever.dataset, media, partial(tell, READING))
+    read = partial(extract or retriever.dataset.extract, on_progress=partial(tell, READING))
+    duration, get = whole_video(retriever.dataset, media, read)
     count, blocks = count_seconds(duration), []
     for start in range(0, count, BLOCK_SECONDS):
         block = range(start, min(start + BLOCK_SECONDS, count))
@@ -94,15 +101,13 @@ def video_seconds(
     return VideoSeconds(duration, vectors)
 
 
-def whole_video(
-    dataset: ClipDataset, media: str | Path, on_progress: Callable[[float], object] | None = None
-) -> tuple[float, Get]:
+def whole_video(dataset: ClipDataset, media: str | Path, extract: Extract) -> tuple[float, Get]:
     """The seconds and all tokens of a video of the dataset, or of a media file.
 
     Args:
-        dataset: whose videos, and whose backbones read a file.
+        dataset: whose videos.
         media: the id of a video, or a file.
-        on_progress: told how much of a file is read, from 0 to 1.
+        extract: makes the features of a file.
 
     Raises:
         ValueError: it is neither.
@@ -111,7 +116,7 @@ def whole_video(
     listed = dataset.media[dataset.media.media_id == str(media)]
     if len(listed):
         return float(listed.duration_seconds.iloc[0]), dataset.tensors_of(str(media))
-    features = dataset.extract(media, on_progress)
+    features = extract(media)
     return features.duration_seconds, features.tensor
 
 

@@ -66,12 +66,12 @@ def find(asker: Asker, wish: Wish) -> Found:
     question, top, where = wish
     nothing = no_hits(asker.retriever)
     if isinstance(question, str):
-        return Found(None, nothing, _as_sentence(question), True)
+        return Found(None, nothing, as_sentence(question), True)
     if not question.parts:
         return Found(question, nothing, UNWANTED_ONLY if question.without else GREETING)
     answers = attempt(lambda: asker.answer(question, top=top, where=where))
     if isinstance(answers, str):
-        return Found(question, nothing, _as_sentence(answers), True)
+        return Found(question, nothing, as_sentence(answers), True)
     return Found(question, answers.hits, _told(answers, asker, where))
 
 
@@ -101,9 +101,10 @@ def _told(answers: Answers, asker: Asker, where: dict[str, Any]) -> str:
     clips = counted(int(others.sum()), "other clip" if asked else "clip")
     clips += f" with {values_in_words(where)}" if where else ""
     said = f"{answers.question.in_words()}: {count:,} of {clips}"
-    notes = map(_as_sentence, answers.notes)
+    notes = map(as_sentence, answers.notes)
     return " ".join([f"{said} in {milliseconds:.0f} ms.", *notes])
 
 
-def _as_sentence(words: str) -> str:
+def as_sentence(words: str) -> str:
+    """With a capital letter and one full stop."""
     return f"{words[:1].upper()}{words[1:].removesuffix('.')}."

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,9 +17,11 @@ import torch
 from mmlab.evaluation.seconds import Tell, VideoSeconds, video_seconds
 from mmlab.evaluation.segments import find_segments
 from mmlab.media import MediaError, probe
+from mmlab.media_features import MediaFeatures
 from mmlab.question import known_words
 from mmlab.question.words import notes_of
 from mmlab.types import all_combinations, combination_name, parse_combination
+from mmlab.workbench.finding import as_sentence
 
 if TYPE_CHECKING:
     from mmlab.retrieval import Retriever
@@ -62,7 +66,7 @@ class Found:
 
 
 class MomentSearch:
-    """Embeds a video's seconds once, and each sentence once.
+    """Reads a file once, embeds a video's seconds once, and each sentence once.
 
     Args:
         retriever: model and clips.
@@ -70,7 +74,8 @@ class MomentSearch:
 
     def __init__(self, retriever: Retriever) -> None:
         self.retriever = retriever
-        self._videos: dict[tuple[str, str], VideoSeconds] = {}
+        self._videos: dict[tuple[object, ...], VideoSeconds] = {}
+        self._file: tuple[tuple[object, ...], MediaFeatures] | None = None
         self._vector = lru_cache(KEPT_SENTENCES)(lambda text: retriever.query(text=text))
 
     @property
@@ -102,7 +107,7 @@ class MomentSearch:
             scores = video.scores(texts)
             segments = find_segments(wish.steps, scores, video.duration_seconds)
             notes = notes_of(known_words(self.retriever, step) for step in wish.steps)
-            return Found(wish, scores, segments, tuple(map(_as_sentence, notes)))
+            return Found(wish, scores, segments, tuple(map(as_sentence, notes)))
         except (MediaError, OSError, ValueError) as error:
             return f"Not found: {error}."
 
@@ -130,13 +135,27 @@ class MomentSearch:
         return seconds if math.isfinite(seconds) and seconds > 0 else 1.0
 
     def _video(self, wish: Wish, tell: Tell) -> VideoSeconds:
-        key = wish.media, wish.among
+        key = (*_version(wish.media), wish.among)
         if key not in self._videos:
-            found = video_seconds(self.retriever, wish.media, wish.among, tell=tell)
+            found = video_seconds(
+                self.retriever, wish.media, wish.among, tell=tell, extract=self._extract
+            )
             kept = list(self._videos.items())[1 - KEPT_VIDEOS :]
             self._videos = dict([*kept, (key, found)])
         return self._videos[key]
 
+    def _extract(self, path: Path | str, on_progress: Callable[[float], object]) -> MediaFeatures:
+        """The features of a file; the last one's are kept, as every combination needs them."""
+        version, kept = _version(path), self._file
+        if kept is None or kept[0] != version:
+            kept = self._file = version, self.retriever.dataset.extract(path, on_progress)
+        return kept[1]
 
-def _as_sentence(words: str) -> str:
-    return f"{words[:1].upper()}{words[1:].removesuffix('.')}."
+
+def _version(media: Path | str) -> tuple[object, ...]:
+    """A video's id alone; a file's name with its size and when it was last written."""
+    try:
+        state = os.stat(media)
+    except (OSError, ValueError):
+        return (str(media),)
+    return str(media), state.st_size, state.st_mtime_ns
