@@ -281,10 +281,28 @@ def test_every_form_is_kept_with_what_was_moved(finder, tmp_path, monkeypatch):
         finder.controls.save.click()
         assert f"Saved as moments-{number}.vtt" in finder.controls.saved.value
         assert (tmp_path / f"moments-{number}.vtt").exists()
+        assert f">Download moments-{number}.vtt</a>" in finder.controls.saved.value
     monkeypatch.setattr(segment_files, "write_atomically", full_disk)
     finder.controls.save.click()
     assert "Not saved: [Errno 28] No space left" in finder.controls.saved.value
     assert not (tmp_path / "moments-3.vtt").exists()
+
+
+def test_a_link_to_other_segments_goes_with_them(finder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    changes = [
+        lambda: finder.move(0, end_seconds=0.5),
+        finder.controls.reset.click,
+        lambda: finder.find("moves"),
+        lambda: finder._open_chosen("green left.mp4"),
+    ]
+    for change in changes:
+        finder.controls.save.click()
+        assert "<a " in finder.controls.saved.value
+        finder.find("?!")  # what is below stays, and so does the link
+        assert "<a " in finder.controls.saved.value
+        change()
+        assert finder.controls.saved.value == ""
 
 
 def full_disk(path, content):

@@ -10,10 +10,11 @@ from typing import Any
 
 import pandas as pd
 
+from mmlab.evaluation.segment_files import KINDS as SEGMENT_KINDS
 from mmlab.files import write_atomically
 from mmlab.views.map.keeping import keep_rows
 
-KINDS = {".csv": "text/csv", ".json": "application/json"}
+KINDS = (".csv", ".json")
 
 
 def as_list(rows: pd.DataFrame) -> list[dict[str, Any]]:
@@ -50,5 +51,5 @@ def download_link(path: Path) -> str:
     """HTML with the file's content in it, for a reader whose browser is on another machine."""
     content = base64.b64encode(path.read_bytes()).decode()
     name = escape(path.name, quote=True)
-    address = f"data:{KINDS[path.suffix]};base64,{content}"
+    address = f"data:{SEGMENT_KINDS[path.suffix]};base64,{content}"
     return f'<a class="mmlab-download" download="{name}" href="{address}">Download {name}</a>'

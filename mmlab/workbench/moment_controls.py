@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import Any
 
 import ipywidgets
 
-from mmlab.evaluation.segment_files import KINDS
 from mmlab.views.map.keeping import free_path
+from mmlab.workbench.exporting import download_link
 from mmlab.workbench.status_line import StatusLine
 
 MOST_OFFERED = 3_000
@@ -75,6 +74,10 @@ class MomentControls:
         self.save.on_click(lambda _: self._save(save))
         self.reset.on_click(lambda _: reset())
 
+    def forget_saved(self) -> None:
+        """Take the link to a file away: it is of other segments than those on show."""
+        self.saved.value = ""
+
     def fill(self, **values: str) -> None:
         """Set fields (`media`, `steps`, `among`) without a call back."""
         for name, value in values.items():
@@ -97,14 +100,7 @@ class MomentControls:
         except (OSError, ValueError) as error:
             self.saved.value = escape(f"Not saved: {error}")
             return
-        self.saved.value = f"Saved as {escape(str(path))}. {_link(path)}"
-
-
-def _link(path: Path) -> str:
-    content = base64.b64encode(path.read_bytes()).decode()
-    address = f"data:{KINDS[path.suffix]};base64,{content}"
-    name = escape(path.name, quote=True)
-    return f'<a class="mmlab-download" download="{name}" href="{address}">Download it</a>'
+        self.saved.value = f"Saved as {escape(str(path))}. {download_link(path)}"
 
 
 def _button(words: str, icon: str, tooltip: str) -> ipywidgets.Button:

@@ -202,6 +202,7 @@ class MomentFinder(Stamped, ipywidgets.VBox):
     def _look_into(self, media: str) -> None:
         self.media, self._edited = media, None
         self.controls.fill(media=media)
+        self.controls.forget_saved()
         path = self._search.path_of(media)
         self.player.show(path)
         self.lanes.look_into(path, self._search.seconds_of(media))
@@ -289,6 +290,7 @@ class MomentFinder(Stamped, ipywidgets.VBox):
         truth = self._truth_of(found.wish.steps)
         told = tell_segments(self.segments, truth, len(found.wish.steps) == 1)
         self.controls.message.say(" ".join([told, *found.notes]))
+        self.controls.forget_saved()
         self.restamp()
 
 
