@@ -74,7 +74,7 @@ class Case:
 
     def draft(self) -> AbstractContextManager[IndexDraft]:
         if "milvus" in self.engine:
-            from mmlab.index.milvus import draft_of
+            from mmlab.index.milvus_draft import draft_of
 
             return draft_of(self.target, self.about)
         return draft_in(Path(self.target), self.about)

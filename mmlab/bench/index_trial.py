@@ -98,7 +98,7 @@ def build(trial: Trial, tell: Callable[[int], object]) -> None:
 
 def _draft(trial: Trial, about: IndexAbout) -> Any:
     if trial.engine == "milvus":
-        from mmlab.index.milvus import draft_of
+        from mmlab.index.milvus_draft import draft_of
 
         return draft_of(str(trial.target), about)
     from mmlab.index.draft import draft_in

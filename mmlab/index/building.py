@@ -152,7 +152,7 @@ def _before(target: Path | str) -> IndexAbout | None:
 
 def _draft(target: Path | str, about: IndexAbout) -> AbstractContextManager[IndexDraft]:
     if _in_milvus(target):
-        from mmlab.index.milvus import draft_of
+        from mmlab.index.milvus_draft import draft_of  # whose packages are optional
 
         return draft_of(str(target), about)
     return draft_in(Path(target), about)

@@ -2,58 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 
 from mmlab.index.protocol import FINGERPRINT, IndexAbout
-
-PATIENCE = timedelta(minutes=10)
-"""So long a writer on another machine is waited for, of which nothing is heard."""
-
-
-@dataclass(frozen=True)
-class Writer:
-    """Who is writing.
-
-    Attributes:
-        machine: its name.
-        process: its number there.
-        since: when it began, ISO 8601.
-    """
-
-    machine: str
-    process: int
-    since: str
-
-    @classmethod
-    def me(cls) -> Writer:
-        """This process, now."""
-        now = datetime.now().astimezone().isoformat(" ", "seconds")
-        return cls(socket.gethostname(), os.getpid(), now)
-
-    @property
-    def elsewhere(self) -> bool:
-        """Whether it is, or may be, another process that lives."""
-        if self.machine != socket.gethostname():
-            return datetime.now().astimezone() - datetime.fromisoformat(self.since) < PATIENCE
-        return self.process != os.getpid() and _lives(self.process)
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)  # which does nothing but look
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # somebody else's
-        return True
-    return True
 
 
 @dataclass(frozen=True)
@@ -68,7 +24,6 @@ class Ledger:
         reserved: up to here a writer puts new rows.
         gone: positions of rows that do not count, and are being deleted.
         generation: counts the changes of which rows count.
-        writer: who is writing, if anybody is.
     """
 
     about: IndexAbout
@@ -78,15 +33,14 @@ class Ledger:
     reserved: int = 1
     gone: tuple[int, ...] = ()
     generation: int = 0
-    writer: Writer | None = None
 
     @classmethod
     def read(cls, stored: dict[str, Any]) -> Ledger:
         """From what `stored` gave."""
-        about, writer = stored["about"], stored["writer"]
+        about, gone = stored["about"], tuple(stored["gone"])
         about = IndexAbout(**about | {"combinations": tuple(about["combinations"])})
-        writer, gone = writer and Writer(**writer), tuple(stored["gone"])
-        return cls(**stored | {"about": about, "gone": gone, "writer": writer})
+        known = {key: value for key, value in stored.items() if key != "writer"}  # of earlier ones
+        return cls(**known | {"about": about, "gone": gone})
 
     def stored(self) -> dict[str, Any]:
         """As JSON can hold it."""
@@ -114,7 +68,7 @@ class Ledger:
 
     def begun(self, rows: int) -> Ledger:
         """Somebody is going to add rows, now that the dead ones are deleted."""
-        return replace(self, reserved=self.end + rows, gone=(), writer=Writer.me())
+        return replace(self, reserved=self.end + rows, gone=())
 
     def ended(self, added: pa.Table | None, gone: Iterable[int]) -> Ledger:
         """The rows that were added count, and those that are gone do not."""

@@ -9,7 +9,7 @@ is not seen, and the next one removes it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -30,6 +30,7 @@ from mmlab.index.milvus_words import (
     read_columns,
     stored_columns,
 )
+from mmlab.index.milvus_writers import Claim
 from mmlab.index.protocol import Found, IndexAbout
 
 REQUEST_BYTES = 32 << 20
@@ -61,8 +62,7 @@ class MilvusIndex:
     def __init__(self, address: str) -> None:
         if (folder := lite_folder(address)) and not holds_data(folder):
             raise _absence(address)  # Milvus Lite itself would make an empty one
-        self._milvus = Connection(address)
-        self._places: tuple[int, dict[str, int]] = -1, {}
+        self._use(Connection(address))
         try:
             if (ledger := self._milvus.ledger()) is None:
                 raise _absence(self._milvus.name)
@@ -70,6 +70,10 @@ class MilvusIndex:
         except (OSError, ValueError):
             self.close()
             raise
+
+    def _use(self, milvus: Connection) -> None:
+        self._milvus, self._claim = milvus, Claim(milvus)
+        self._places: tuple[int, dict[str, int]] = -1, {}
 
     def _check_finished(self, ledger: Ledger) -> None:
         if not ledger.about.complete:
@@ -81,7 +85,8 @@ class MilvusIndex:
 
     def _ledger(self) -> Ledger:
         """As of now: somebody else may write."""
-        ledger = self._milvus.read_ledger()
+        if (ledger := self._milvus.read_ledger()) is None:
+            raise _absence(self._milvus.name)
         self._check_finished(ledger)
         return ledger
 
@@ -123,7 +128,7 @@ class MilvusIndex:
     def _rows(self, ledger: Ledger, fields: list[str]) -> Iterator[dict[str, Any]]:
         for first in range(1, ledger.end, PAGE):
             page = f"position >= {first} and position < {first + PAGE} and {ledger.counting}"
-            rows = self._milvus.ask("query", filter=page, output_fields=["position", *fields])
+            rows = self._milvus.query(page, ["position", *fields])
             yield from sorted(rows, key=lambda row: row["position"])
 
     def search(
@@ -159,8 +164,7 @@ class MilvusIndex:
         found: dict[int, list[float]] = {}
         wanted = [places[one] for one in clip_ids]
         for some in _parts(wanted, ledger.about.width):
-            rows = f"position in {some}"
-            read = self._milvus.ask("query", filter=rows, output_fields=["position", field])
+            read = self._milvus.query(f"position in {some}", ["position", field])
             found |= {row["position"]: row[field] for row in read}
         vectors = np.array([found[one] for one in wanted], np.float32)
         return vectors.reshape(-1, ledger.about.width)
@@ -170,15 +174,16 @@ class MilvusIndex:
 
         Of more than `MOST_GONE` clips that are there, so many are replaced in one step.
         """
-        ledger = self._ledger()
-        vectors = check_clips(ledger.about, vectors, table)
-        clips = clips_table(table, [ledger.schema] if ledger.columns else [])
-        places = self._positions(ledger)
-        there = sum(one in places for one in table["clip_id"])
-        size = MOST_GONE if there > MOST_GONE else max(1, len(table))
-        for first in range(0, len(table), size):
-            some = slice(first, first + size)
-            self._add({name: rows[some] for name, rows in vectors.items()}, clips[some])
+        with self._claim.held(self.about):
+            ledger = self._ledger()
+            vectors = check_clips(ledger.about, vectors, table)
+            clips = clips_table(table, [ledger.schema] if ledger.columns else [])
+            places = self._positions(ledger)
+            there = sum(one in places for one in table["clip_id"])
+            size = MOST_GONE if there > MOST_GONE else max(1, len(table))
+            for first in range(0, len(table), size):
+                some = slice(first, first + size)
+                self._add({name: rows[some] for name, rows in vectors.items()}, clips[some])
 
     def _add(self, vectors: Mapping[str, np.ndarray], clips: pa.Table) -> None:
         rows = [
@@ -192,27 +197,32 @@ class MilvusIndex:
         for position, row in enumerate(rows, ledger.end):
             row["position"] = position
         for some in _parts(rows, ledger.about.width * len(vectors)):
+            self._claim.check()
             self._milvus.ask("insert", data=some)
         self._end(ledger, [row["clip_id"] for row in rows], clips)
 
     def delete(self, clip_ids: Sequence[str]) -> int:
         """Forget clips; how many of them were there."""
-        before = len(self)
-        places = self._positions(self._ledger())
-        there = [one for one in dict.fromkeys(clip_ids) if one in places]
-        for first in range(0, len(there), MOST_GONE):
-            ledger = self._begun(0)
-            self._end(ledger, there[first : first + MOST_GONE])
-        return before - len(self)
+        with self._claim.held(self.about):
+            places = self._positions(self._ledger())
+            there = [one for one in dict.fromkeys(clip_ids) if one in places]
+            for first in range(0, len(there), MOST_GONE):
+                ledger = self._begun(0)
+                self._end(ledger, there[first : first + MOST_GONE])
+        return len(there)
 
     def _begun(self, rows: int) -> Ledger:
         """Reserve rows; what a killed writer left there is removed."""
+        self._claim.renew()
         ledger = self._ledger()
-        self._milvus.refuse_writer(ledger)
         self._sweep(ledger)
         ledger = ledger.begun(rows)
-        self._milvus.write_ledger(ledger)
+        self._write(ledger)
         return ledger
+
+    def _write(self, ledger: Ledger) -> None:
+        self._claim.check()
+        self._milvus.write_ledger(ledger)
 
     def _end(self, ledger: Ledger, clip_ids: list[str], added: pa.Table | None = None) -> None:
         """Let the rows that were added count, and those no more that the clips had before."""
@@ -221,11 +231,11 @@ class MilvusIndex:
         if added is not None:
             places |= {one: row for row, one in enumerate(clip_ids, ledger.end)}
         ledger = ledger.ended(added, gone)
-        self._milvus.write_ledger(ledger)
+        self._write(ledger)
         self._places = ledger.generation, places
         if gone:
             self._sweep(ledger)
-            self._milvus.write_ledger(replace(ledger, gone=()))
+            self._write(replace(ledger, gone=()))
 
     def _sweep(self, ledger: Ledger) -> None:
         for dead in ledger.dead:
@@ -234,42 +244,6 @@ class MilvusIndex:
     def close(self) -> None:
         """Let go of the server; Milvus Lite ends, with everything on disk."""
         self._milvus.close()
-
-
-class MilvusDraft(MilvusIndex):
-    """What is finished of a build. It is the index itself, which does not answer meanwhile."""
-
-    def _check_finished(self, ledger: Ledger) -> None:
-        """It need not be."""
-
-    def finish(self, about: IndexAbout) -> None:
-        """It is complete: from now on it answers, and is of what `about` says."""
-        self._milvus.write_ledger(replace(self._ledger(), about=replace(about, complete=True)))
-        self._milvus.ask("flush")
-
-
-@contextmanager
-def draft_of(address: str, about: IndexAbout) -> Iterator[MilvusDraft]:
-    """Begin a build, or go on with the one that was stopped.
-
-    Raises:
-        ValueError: it is of another engine; another process writes, or has Milvus Lite open.
-        OSError: the server does not answer, or refuses.
-    """
-    with closing(Connection(address)) as milvus:
-        if (before := milvus.ledger()) is None:
-            milvus.create(about)
-        elif before.about.engine == about.engine:
-            milvus.refuse_writer(before)
-            milvus.write_ledger(replace(before, about=replace(about, complete=False)))
-        else:
-            raise ValueError(
-                f"{milvus.name}: finds by {before.about.engine}, asked is {about.engine}; leave "
-                "the engine out, or index into another database"
-            )
-        draft = MilvusDraft(address)
-    with closing(draft):
-        yield draft
 
 
 def about_of(address: str) -> IndexAbout | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,11 @@ KINDS: dict[Engine, dict[str, Any]] = {
 }
 """What Milvus calls the engines."""
 LEDGER = 0
-"""The position of the row that says which rows count."""
+"""The position of the row that says which rows count; those below 0 say who is writing."""
+BEGINNING_SECONDS = 1.0
+"""So long a collection without that row may be one that another process is just making."""
+FULL = ("[Errno 28]", "No space left", "disk quota")
+"""What Milvus says when there is no room."""
 
 
 class Connection:
@@ -30,6 +36,11 @@ class Connection:
 
     Args:
         address: as of `mmlab.index.milvus.MilvusIndex`.
+
+    Attributes:
+        name: the address without a password.
+        folder: of Milvus Lite, None for a server.
+        newest: whether every query waits for what other processes have written.
 
     Raises:
         ValueError: another process has Milvus Lite open.
@@ -39,6 +50,7 @@ class Connection:
 
     def __init__(self, address: str) -> None:
         self.name, self.folder = address.rpartition("@")[2], lite_folder(address)
+        self.newest = False
         try:
             from pymilvus import MilvusClient
             from pymilvus.exceptions import MilvusException
@@ -66,63 +78,119 @@ class Connection:
         try:
             return getattr(self._client, method)(COLLECTION, **given)
         except self._refused as error:
-            raise OSError(f"{self.name} refuses to {method} ({error.message:.300})") from None
+            full = any(word in error.message for word in FULL)
+            mend = "; free some space and run the same command again" if full else ""
+            told = f"{self.name} refuses to {method} ({error.message:.300}){mend}"
+            raise OSError(told) from None
+
+    def query(
+        self, wanted: str, fields: list[str], *, newest: bool = False
+    ) -> list[dict[str, Any]]:
+        """The rows that a filter lets through.
+
+        Args:
+            wanted: the filter.
+            fields: to be read of each row.
+            newest: wait for all that any other process has written; a writer always does.
+        """
+        level = "Strong" if newest or self.newest else "Session"
+        return self.ask("query", filter=wanted, output_fields=fields, consistency_level=level)
 
     def ledger(self) -> Ledger | None:
-        """What counts, None if there is no index."""
+        """What counts, None if there is no index or one is only being made.
+
+        Raises:
+            ValueError: there is something else.
+        """
         if not self.ask("has_collection"):
             return None
+        vectors = [one for one in self._fields() if one.startswith(field_of(""))]
+        if len(self.ask("list_indexes")) < len(vectors):
+            return None  # it could not be loaded
         self.ask("load_collection")
         return self.read_ledger()
 
-    def read_ledger(self) -> Ledger:
-        """What counts in an index that is there.
-
-        Raises:
-            ValueError: it is none of mmlab's.
-        """
-        rows = self.ask("query", filter=f"position in [{LEDGER}]", output_fields=["columns"])
-        if not rows:
+    def _fields(self) -> set[str]:
+        fields = {field["name"] for field in self.ask("describe_collection")["fields"]}
+        if not fields > {"position", "clip_id", "columns"}:
             raise ValueError(f"{self.name}: holds something else; choose another database")
-        return Ledger.read(rows[0]["columns"])
+        return fields
+
+    def read_ledger(self, *, patient: bool = True) -> Ledger | None:
+        """What counts in a collection that is there; None if nobody has said that yet.
+
+        Args:
+            patient: another process, which a server has, may be about to say it.
+        """
+        give_up = time.monotonic() + (BEGINNING_SECONDS if patient and not self.folder else 0)
+        while True:
+            if rows := self.query(f"position in [{LEDGER}]", ["columns"]):
+                return Ledger.read(rows[0]["columns"])
+            if time.monotonic() > give_up:
+                return None
+            time.sleep(0.05)
 
     def write_ledger(self, ledger: Ledger) -> None:
         """From here on it is this that counts."""
-        nothing = np.zeros(ledger.about.width, np.float32)
-        row = {"position": LEDGER, "clip_id": "", "columns": ledger.stored()}
-        row |= {field_of(one): nothing for one in ledger.about.combinations}
-        row |= {flag_of(one): False for one in ledger.about.combinations}
+        self.write_row(LEDGER, ledger.stored(), ledger.about)
+
+    def write_row(self, position: int, columns: dict[str, Any], about: IndexAbout) -> None:
+        """A row that is no clip, and that no question finds."""
+        nothing = np.zeros(about.width, np.float32)
+        row = {"position": position, "clip_id": "", "columns": columns}
+        row |= {field_of(one): nothing for one in about.combinations}
+        row |= {flag_of(one): False for one in about.combinations}
         self.ask("upsert", data=[row])
 
-    def refuse_writer(self, ledger: Ledger) -> None:
-        """Raise a ValueError if another process writes; Milvus Lite lets only one in."""
-        writer = ledger.writer
-        if writer and writer.elsewhere and not self.folder:
-            raise ValueError(
-                f"{self.name} is being written by process {writer.process} on "
-                f"{writer.machine} since {writer.since}; try again when that has ended"
-            )
+    def prepare(self, about: IndexAbout) -> bool:
+        """Make the collection, or what a killed process left out of it; whether it is new.
 
-    def create(self, about: IndexAbout) -> None:
-        """An index without clips; engine milvus is exact in Milvus Lite, and hnsw in a server."""
+        Raises:
+            ValueError: there is one with other combinations, or something else.
+        """
+        made = False
+        if not self.ask("has_collection"):
+            try:
+                self._create(about)
+                made = True
+            except OSError:
+                if not self.ask("has_collection"):  # nor did another process make it meanwhile
+                    raise
+        vectors = {field_of(one) for one in about.combinations}
+        if {one for one in self._fields() if one.startswith(field_of(""))} != vectors:
+            raise ValueError(
+                f"{self.name}: has other combinations than {', '.join(about.combinations)}; "
+                "leave them out, or index into another database"
+            )
+        if len(self.ask("list_indexes")) < len(vectors):
+            self._prepare_search(about)
+        self.ask("load_collection")
+        return made
+
+    def _create(self, about: IndexAbout) -> None:
         from pymilvus import DataType, MilvusClient
 
         schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
         schema.add_field("position", DataType.INT64, is_primary=True)
         schema.add_field("clip_id", DataType.VARCHAR, max_length=65_535)
         schema.add_field("columns", DataType.JSON)
-        found_by = MilvusClient.prepare_index_params()
-        usual: Engine = "exact" if self.folder else "hnsw"
-        kind = KINDS[usual if about.engine == "milvus" else about.engine]
         for one in about.combinations:
             schema.add_field(field_of(one), DataType.FLOAT_VECTOR, dim=about.width)
             schema.add_field(flag_of(one), DataType.BOOL)
-            found_by.add_index(field_of(one), metric_type="IP", **kind)
         one_shard = {"num_shards": 1, "consistency_level": "Session"}  # changes keep their order
         self.ask("create_collection", schema=schema, **one_shard)
-        self.ask("create_index", index_params=found_by, sync=False)  # there is nothing to wait for
-        self.ask("load_collection")
-        self.write_ledger(Ledger(about))
+
+    def _prepare_search(self, about: IndexAbout) -> None:
+        """By the engine; milvus is exact in Milvus Lite, and hnsw in a server."""
+        from pymilvus import MilvusClient
+
+        usual: Engine = "exact" if self.folder else "hnsw"
+        kind = KINDS[usual if about.engine == "milvus" else about.engine]
+        for one in about.combinations:
+            found_by = MilvusClient.prepare_index_params()
+            found_by.add_index(field_of(one), metric_type="IP", **kind)
+            with suppress(OSError):  # another process did it meanwhile; else loading says what is
+                self.ask("create_index", index_params=found_by, sync=False)  # nothing to wait for
 
     def close(self) -> None:
         """Let go of the server; Milvus Lite ends, with everything on disk."""
