@@ -92,6 +92,21 @@ def test_jupyter_scatter_has_no_axes_legend_or_keys_of_its_own(scatter):
     assert engine.canvas.regl_scatterplot_options["actionKeyMap"] == {}
 
 
+def test_jupyter_scatter_is_sent_points_and_palette_at_once(scatter, monkeypatch):
+    """What it is sent while it draws gets lost, and a palette may not be a single colour."""
+    engine, _ = scatter
+    canvas, sent = engine.canvas, []
+    monkeypatch.setattr(canvas, "send_state", lambda key: sent.append(canvas.get_state(key)))
+    tables = pd.DataFrame({"v": np.arange(10.0), "kind": list("abcdeabcde")})
+    engine.recolour(look_of(tables, "v"))
+    engine.draw(np.random.default_rng(1).normal(size=(10, 2)), look_of(tables, "kind"))
+    assert [state for state in sent if "points" not in state] == []
+    assert len(sent) == 2
+    assert [len(canvas.color), np.ndim(canvas.color)] == [len(look_of(tables, "kind").palette), 2]
+    assert canvas.prevent_filter_reset
+    assert not canvas.transition_points
+
+
 def test_many_points_take_jupyter_scatter_and_without_it_plotly_says_so(monkeypatch):
     assert type(engine_for("auto", 50_001, reactions([]), SIZE)[0]).__name__ == "ScatterEngine"
     monkeypatch.setattr("mmlab.views.map.engine.find_spec", lambda _: None)

@@ -7,7 +7,9 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.path import Path as Outline
+from PIL import Image
 from playwright.sync_api import Locator, expect
 
 from tests.browser.corpus import views_notebook
@@ -30,6 +32,9 @@ for count, vectors in few.items():
     rows = dataset.manifest[["clip_id", "text"]].head(count).assign(combination="video")
     display(views.EmbeddingMap(embedding_space_of(vectors, rows), label=f"{count} points"))"""
 SCATTER = 'view = views.EmbeddingMap(space, engine="scatter", method="pca")\nview'
+SCATTER_UMAP = """import secrets
+view = views.EmbeddingMap(space, engine="scatter", seed=secrets.randbelow(10**6))
+view"""  # a layout that nobody kept
 
 PLOT_TO_DATA = """(plot, shares) => {
     const { xaxis, yaxis } = plot._fullLayout;
@@ -342,6 +347,30 @@ def test_jupyter_scatter_answers_like_plotly(opened_map):
     expect(root.locator(".mmlab-map-gallery .mmlab-card").first).to_be_visible()
     opened.screenshot("live-map-scatter", ".mmlab-map")
     assert opened.errors == []
+
+
+def test_jupyter_scatter_follows_umap_and_other_colours(opened_map):
+    opened = opened_map("Light", "scatter-umap", SCATTER_UMAP)
+    root = opened.view(".mmlab-map")
+    canvas = root.locator(".mmlab-map-canvas canvas").first
+    expect(root.locator(".mmlab-map-status")).to_contain_text("UMAP · ")
+    every_colour_is_drawn(opened, canvas, "combination")
+    for column in ("media_path", "combination", "clip_id"):
+        root.get_by_label("Colour by").select_option(column)
+        expect(root.locator(".mmlab-legend-title")).to_have_text(column)
+        every_colour_is_drawn(opened, canvas, column)
+    assert opened.errors == []
+
+
+def every_colour_is_drawn(opened: Opened, canvas: Locator, column: str) -> None:
+    """Each colour of the legend has pixels, mixed with white as points are."""
+    opened.page.wait_for_timeout(1000)  # WebGL tells nobody when it has drawn
+    picture = opened.screenshot(f"live-map-scatter-{column}", ".mmlab-map-canvas canvas")
+    pixels = np.asarray(Image.open(picture).convert("RGB"), float).reshape(-1, 3)
+    for colour in opened.ask("list(view.canvas.look.palette)"):
+        mixed = 0.7 * 255 * np.array(to_rgb(colour)) + 0.3 * 255
+        away = np.abs(pixels - mixed).max(axis=1).min()
+        assert away < 8, f"{column}: no pixel is {colour}"
 
 
 def take_away_and_add(opened: Opened, canvas: Locator, loop: list[tuple[float, float]]) -> int:

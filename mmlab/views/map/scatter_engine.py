@@ -58,10 +58,15 @@ class ScatterEngine:
         places = pd.Categorical(codes, categories=range(len(look.palette)))
         self._table = self._table.assign(code=places)
         (x, y), half = self._middle, self._half
-        self._scatter.color(by=None, map=None, order=None)  # those of another palette
-        self._scatter.data(self._table)
-        self._scatter.x("x", scale=(x - half, x + half)).y("y", scale=(y - half, y + half))
-        self._scatter.color(by="code", map=dict(enumerate(look.palette)))
+        # The browser may see none of the steps: it draws no second points while it draws the first,
+        # and fails at the single colour between two palettes.
+        with self.canvas.hold_sync():
+            self._scatter.color(by=None, map=None, order=None)  # those of another palette
+            self._scatter.data(self._table)
+            self._scatter.x("x", scale=(x - half, x + half), animate=False)
+            self._scatter.y("y", scale=(y - half, y + half), animate=False)
+            self._scatter.color(by="code", map=dict(enumerate(look.palette)))
+            self.canvas.prevent_filter_reset = True
 
     def show(self, visible: np.ndarray) -> None:
         """Hide the points that are not in (n,) bool."""
