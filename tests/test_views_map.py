@@ -1,4 +1,5 @@
 import json
+import re
 import time
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ import torch
 
 from mmlab.space import Layout, embedding_space_of
 from mmlab.views.map import EmbeddingMap, LinkedMaps, link_maps, map_picture
+from mmlab.views.map.engine import Label
 
 COMBINATIONS = ["text", "video", "video+audio"]
 MEDIA = {"a": "red right.mp4", "b": "green left.mp4", "c": "gone.mp4"}
@@ -21,7 +23,7 @@ def dataset(media_folder):
     ids = list(MEDIA)
     return SimpleNamespace(
         manifest=table.assign(start_seconds=0.0, end_seconds=2.0),
-        row_of=ids.index,
+        row_of=dict(zip(ids, range(3), strict=True)).__getitem__,
         media_path=lambda row: media_folder / MEDIA[ids[row]],
     )
 
@@ -293,20 +295,25 @@ def test_parameters_are_json_and_make_the_same_map(space, monkeypatch):
     assert sorted(plain) == ["colour", "combinations", "method", "seed"]
     view = EmbeddingMap(space, method="pca", colour="action", shape="combination", label="x")
     parameters = json.loads(json.dumps(view.parameters()))
-    monkeypatch.setattr("mmlab.views.map.view.embedding_space", lambda *_: space)
+    monkeypatch.setattr("mmlab.views.map.standing.embedding_space", lambda *_: space)
     again = EmbeddingMap.reopened(None, **parameters)
     assert again.parameters() == view.parameters()
     assert (again.canvas.look.codes == view.canvas.look.codes).all()
 
 
 def test_groups_are_named_when_labels_are_wanted(monkeypatch):
-    groups = pd.DataFrame({"x": [0.5], "y": [1.0], "label": ["<i>egg</i>"]})
+    groups = pd.DataFrame({"x": [0.5], "y": [1.0], "label": ["<i>egg</i>"], "rows": [[0, 2]]})
     monkeypatch.setattr("mmlab.views.map.canvas.cluster_labels", lambda *_: groups)
     table = pd.DataFrame({"clip_id": [f"c{n}" for n in range(6)], "text": "egg"})
     view = EmbeddingMap(embedding_space_of(np.eye(6), table), method="pca")
     wait_for(lambda: len(view.canvas.groups))
     named = lambda: [a.text for a in view.canvas.engine.figure.layout.annotations]  # noqa: E731
     assert named() == ["<b>&lt;i&gt;egg&lt;/i&gt;</b>"]
+    view.canvas.show(np.arange(6) == 1)
+    assert named() == []
+    assert view.drawn().groups.empty
+    view.canvas.show(np.arange(6) == 2)
+    assert len(named()) == 1
     view.controls.labels.value = False
     assert named() == []
 
@@ -317,3 +324,151 @@ def test_pictures_show_scales_and_selections(view):
     drawn = view.drawn()
     assert "3 points are selected" in map_picture([drawn]).sentence
     assert isinstance(drawn.layout, Layout)
+
+
+def reopen_as(view, monkeypatch):
+    """The map that its stamp makes again."""
+    monkeypatch.setattr("mmlab.views.map.standing.embedding_space", lambda *_: view.space)
+    again = EmbeddingMap.reopened(None, **json.loads(json.dumps(view.parameters())))
+    assert again.parameters() == view.parameters()
+    return again
+
+
+def test_a_selection_takes_the_place_of_a_search_also_in_the_stamp(asked, monkeypatch):
+    asked.search("pour")
+    lasso(asked, [1, 4, 6])
+    asked.panel.legend.hide(["text"])
+    assert asked.canvas.star is None
+    assert "words" not in asked.parameters()
+    again = reopen_as(asked, monkeypatch)
+    assert again.selection.index.tolist() == [4, 6]
+    assert again.panel.count.value == "2 points of 2 clips selected"
+    again.panel.legend.hide([])
+    assert again.selection.index.tolist() == [1, 4, 6]
+
+
+def test_the_clicked_clip_and_its_neighbours_are_in_the_stamp(view, monkeypatch):
+    view._on_click(4)
+    view.controls.nearest.value = "text"
+    again = reopen_as(view, monkeypatch)
+    assert again.selection.equals(view.selection)
+    assert again.panel.player.caption == "pour"
+    lasso(view, [8])
+    again = reopen_as(view, monkeypatch)
+    assert again.selection.index.tolist() == [8]
+    again.controls.neighbours.click()
+    assert set(again.selection.index) == {0, 2}
+    view.clear()
+    assert reopen_as(view, monkeypatch).selection.empty
+
+
+def test_a_large_selection_is_not_in_the_stamp(view, monkeypatch):
+    monkeypatch.setattr("mmlab.views.map.asking.MOST_TOLD", 2)
+    lasso(view, [1, 2])
+    assert view.parameters()["selected"] == {"text": ["b", "c"]}
+    lasso(view, [1, 2, 3])
+    assert "selected" not in view.parameters()
+
+
+def test_enter_asks_the_same_words_again_after_another_selection(asked):
+    found = asked.search("pour").index.tolist()
+    told = []
+    asked.on_search(told.append)
+    press_enter = lambda: asked.controls.words._handle_custom_msg({"event": "submit"}, [])  # noqa: E731
+    press_enter()
+    assert told == []  # they are asked already
+    lasso(asked, [0])
+    press_enter()
+    assert told == ["pour"]
+    assert asked.selection.index.tolist() == found
+
+
+def test_a_search_looks_again_where_the_filter_changes(asked):
+    asked.panel.legend.hide(COMBINATIONS)
+    asked.search("pour")
+    assert asked.panel.count.value == "No visible point is nearest to “pour”."
+    assert asked.canvas.star is None
+    asked.panel.legend.hide(["text"])
+    assert asked.selection.index[0] == 4
+    assert len(asked.selection) == 6
+    assert asked.canvas.star is not None
+
+
+def test_that_everything_is_hidden_is_said_on_the_map(view):
+    told = "Every point is hidden."
+    view.panel.legend.hide(COMBINATIONS)
+    assert told in view.canvas.status.value
+    assert [a.text for a in view.canvas.engine.figure.layout.annotations] == [f"<b>{told}</b>"]
+    view.panel.legend.hide([])
+    assert told not in view.canvas.status.value
+    assert not view.canvas.engine.figure.layout.annotations
+
+
+def test_pictures_name_only_what_is_visible(view):
+    view.panel.legend.hide(["text"])
+    picture = view.still()
+    assert ": video, video+audio." in picture.sentence
+    (axes, *_) = [one for part in picture.figure.subfigs for one in part.axes]
+    assert [one.get_text() for one in axes.get_legend().texts] == ["video", "video+audio"]
+
+
+def test_a_loop_around_one_point_is_no_click(space):
+    view = EmbeddingMap(space, method="pca", engine="scatter")
+    canvas, places = view.canvas.engine.canvas, view.canvas.engine._order.places
+    tell = lambda message: view.panel.legend._handle_custom_msg(message, [])  # noqa: E731
+    tell({"kind": "press", "held": ""})
+    tell({"kind": "drag"})
+    canvas.selection = places[[4]]
+    canvas.set_trait("lasso_selection_polygon", np.array([[0.0, 0], [1, 0]]))
+    assert view.selection.index.tolist() == [4]
+    assert view.panel.count.value == "1 point of 1 clip selected"
+    tell({"kind": "press", "held": ""})
+    canvas.selection = places[[3]]
+    assert "nearest to a by video" in view.panel.count.value
+
+
+def test_clips_that_the_dataset_does_not_have_are_told_and_have_neighbours(dataset):
+    table = pd.DataFrame({"clip_id": ["a", "x", "y"], "text": ["mash", np.nan, "stir"]})
+    view = EmbeddingMap(embedding_space_of(np.eye(3), table, dataset), method="pca")
+    view._on_hover(1)
+    assert view.panel.card.caption == ""  # not "nan"
+    view._on_click(1)
+    assert view.panel.player.caption == "The dataset does not have the clip x."
+    assert set(view.selection.clip_id) == {"a", "y"}
+    view._on_hover(2)
+    assert view.panel.card.caption == "stir"
+
+
+def test_a_card_comes_beside_the_map_and_its_neighbours_when_asked_for(view, monkeypatch):
+    played = []
+    monkeypatch.setattr(view.panel.player, "play", lambda: played.append(True))
+    view.controls.neighbours.click()
+    assert "Click a dot" in view.canvas.status.value
+    lasso(view, [3, 7])
+    view.panel.gallery._choose(1)
+    assert view.panel.player.caption == "pour"
+    assert view.panel.card.heading == "video+audio · b"
+    assert view.selection.index.tolist() == [3, 7]  # the cards stay
+    view.controls.neighbours.click()
+    assert set(view.selection.index) == {6, 8}
+    assert played == []  # the card plays itself where it is clicked
+
+
+def test_the_words_of_a_question_stay_on_the_canvas(asked):
+    points = asked.placed.points
+    for x, y in (points[points[:, 0].argmin()], points[points[:, 0].argmax()]):
+        asked.canvas.star = Label(float(x), float(y), "pour")
+        asked.canvas.name_groups(False)
+        (star,) = asked.canvas.engine.figure.layout.annotations
+        left = x == points[:, 0].min()
+        assert star.xanchor == ("left" if left else "right")
+        assert star.text == ("<b>★ pour</b>" if left else "<b>pour ★</b>")
+
+
+def test_a_map_of_other_vectors_says_what_it_is_made_of(space):
+    lines = []
+    for vectors in (space.vectors, space.vectors[::-1]):
+        view = EmbeddingMap(embedding_space_of(vectors, space.table), method="pca")
+        lines.append(view._stamp_line.value)
+    assert re.search(r"Made of vectors [0-9a-f]{8} · 9 points · .*method pca", lines[0])
+    assert lines[0] != lines[1]

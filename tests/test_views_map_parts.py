@@ -201,7 +201,7 @@ def test_what_means_no_points_is_refused(space):
 
 
 def test_a_map_is_made_again_as_it_was_left(space, monkeypatch):
-    monkeypatch.setattr("mmlab.views.map.view.embedding_space", lambda *_: space)
+    monkeypatch.setattr("mmlab.views.map.standing.embedding_space", lambda *_: space)
     made = {"method": "pca", "min_dist": 0.5, "size": (400, 300), "colour": "kind"}
     view = EmbeddingMap(space, **made)
     view.controls.shown.value = "video"
@@ -216,7 +216,7 @@ def test_a_map_is_made_again_as_it_was_left(space, monkeypatch):
 
 
 def test_a_search_is_made_again(asked, space, monkeypatch):
-    monkeypatch.setattr("mmlab.views.map.view.embedding_space", lambda *_: space)
+    monkeypatch.setattr("mmlab.views.map.standing.embedding_space", lambda *_: space)
     searched = []
     monkeypatch.setattr(EmbeddingMap, "search", lambda _, words: searched.append(words))
     EmbeddingMap.reopened(None, combinations=["text"], words="an egg", method="pca")
@@ -224,7 +224,7 @@ def test_a_search_is_made_again(asked, space, monkeypatch):
 
 
 def test_linked_maps_have_one_stamp(space, monkeypatch):
-    monkeypatch.setattr("mmlab.views.map.view.embedding_space", lambda *_: space)
+    monkeypatch.setattr("mmlab.views.map.standing.embedding_space", lambda *_: space)
     linked = LinkedMaps([EmbeddingMap(space, method="pca", label=one) for one in "ab"])
     again = LinkedMaps.reopened(None, **json.loads(json.dumps(linked.parameters())))
     assert [one.label for one in again.maps] == ["a", "b"]

@@ -2,7 +2,7 @@
 
 Read in this order: look -> engine -> plotly_events -> plotly_engine -> scatter_engine ->
 background -> canvas -> legend -> card -> controls -> asking -> keeping -> panel -> picture ->
-standing -> telling -> view -> links.
+standing -> telling -> lighting -> view -> links.
 """
 
 from mmlab.views.map.links import LinkedMaps, link_maps, side_by_side

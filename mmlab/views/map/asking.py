@@ -14,6 +14,10 @@ Chosen: TypeAlias = "Sequence[int] | Sequence[str] | Sequence[bool] | np.ndarray
 """Points by the numbers of their rows, by clip_id, or by a mask of all."""
 
 
+MOST_TOLD = 500
+"""Points of a selection that a stamp tells: it is one line of text, and lies in every picture."""
+
+
 def nearest_points(
     space: EmbeddingSpace, vector: np.ndarray, among: np.ndarray, count: int
 ) -> pd.DataFrame:
@@ -52,6 +56,21 @@ def neighbours(space: EmbeddingSpace, clip_id: str, combination: str, count: int
 def points_of(space: EmbeddingSpace, clip_id: str) -> list[int]:
     """The rows of one clip, none for a clip that is not there."""
     rows = (space.row(clip_id, combination) for combination in space.combinations)
+    return [row for row in rows if row is not None]
+
+
+def told_points(rows: pd.DataFrame) -> dict[str, list[str]]:
+    """Points by combination and clip_id, as `points_told` reads them; too many are not told."""
+    if len(rows) > MOST_TOLD:
+        return {}
+    return {
+        str(name): one["clip_id"].tolist() for name, one in rows.groupby("combination", sort=False)
+    }
+
+
+def points_told(space: EmbeddingSpace, told: dict[str, list[str]]) -> list[int]:
+    """The rows that `told_points` told, of those that the space has."""
+    rows = (space.row(clip_id, name) for name, clip_ids in told.items() for clip_id in clip_ids)
     return [row for row in rows if row is not None]
 
 

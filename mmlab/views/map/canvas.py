@@ -13,12 +13,13 @@ import pandas as pd
 from mmlab.space import EmbeddingSpace, Layout, lay_out, place, start_layout
 from mmlab.space.clusters import cluster_labels
 from mmlab.views.map.background import Background
-from mmlab.views.map.engine import EngineName, Label, Overlay, Reactions, engine_for
+from mmlab.views.map.engine import EngineName, Label, Overlay, Reactions, engine_for, extent
 from mmlab.views.map.look import Look
 from mmlab.views.static import under_nbconvert
 from mmlab.views.stills import shorten
 
 EMPTY = "There is nothing to show: no point has a vector."
+ALL_HIDDEN = "Every point is hidden."
 
 
 class MapCanvas(ipywidgets.VBox):
@@ -47,8 +48,8 @@ class MapCanvas(ipywidgets.VBox):
         self.space, self.look, self.labelled = space, look, labels
         self.engine, problem = engine_for(engine, len(space), reactions, size)
         self.visible = np.ones(len(space), bool)
-        self.groups = pd.DataFrame(columns=["x", "y", "label"])
-        self._notes = [note for note in (problem, space.note, "" if len(space) else EMPTY) if note]
+        self.groups = pd.DataFrame(columns=["x", "y", "label", "rows"])
+        self._notes = [problem, space.note]
         self._joined = np.zeros(0, int)
         self._question: tuple[np.ndarray, str] | None = None
         self.star: Label | None = None
@@ -71,6 +72,7 @@ class MapCanvas(ipywidgets.VBox):
         self.visible = visible
         self.engine.show(visible)
         self._draw_overlay()
+        self._tell()
 
     def join(self, rows: np.ndarray) -> None:
         """Ring these points and join the first with each of the others."""
@@ -95,8 +97,21 @@ class MapCanvas(ipywidgets.VBox):
         self._said = sentence
         self._tell()
 
+    @property
+    def named(self) -> pd.DataFrame:
+        """The groups whose names are shown: those with a visible point, if labels are wanted."""
+        there = [self.labelled and self.visible[rows].any() for rows in self.groups["rows"]]
+        return self.groups[np.array(there, bool)]
+
+    @property
+    def _nothing(self) -> str:
+        """Why there is nothing to see, if so."""
+        if self.visible.any():
+            return ""
+        return ALL_HIDDEN if len(self.space) else EMPTY
+
     def _tell(self) -> None:
-        lines = [self._said, self._progress, *self._notes, self.placed.caption]
+        lines = [self._said, self._progress, self._nothing, *self._notes, self.placed.caption]
         self.status.value = "<br>".join(escape(line) for line in lines if line)
 
     def _lay_out(self, settings: dict[str, Any]) -> None:
@@ -156,9 +171,9 @@ class MapCanvas(ipywidgets.VBox):
         self._draw_overlay()
 
     def _draw_overlay(self) -> None:
-        named = self.groups[["x", "y", "label"]].itertuples(index=False)
-        labels = [Label(*one) for one in named] if self.labelled else []
-        if not len(self.space):
-            labels = [Label(0, 0, EMPTY)]
+        labels = [Label(*one) for one in self.named[["x", "y", "label"]].itertuples(index=False)]
+        if self._nothing:
+            x, y = extent(self.placed.points)[0]
+            labels = [Label(float(x), float(y), self._nothing)]
         rows = self._joined[self.visible[self._joined]]
         self.engine.overlay(Overlay(self.placed.points[rows], self.star, labels))

@@ -47,6 +47,9 @@ class MapControls:
         self.shape = _list("Shape by", [SAME, *shape_columns])
         self.shown = _list("Show", [ALL, *combinations], display=several)
         self.nearest = _list("Neighbours in", [OWN, *combinations], display=several)
+        self.neighbours = _button(
+            "Neighbours", "", "List what is nearest to the clip that stands here"
+        )
         self.tool = ipywidgets.ToggleButtons(
             options=TOOLS, tooltips=["Drag around points", "Drag a box", "Drag the map"]
         )
@@ -77,6 +80,10 @@ class MapControls:
         """What the points look like, which are there, and what dragging does."""
         lists = [self.colour, self.shape, self.shown]
         return _tools([*lists, self.tool, self.gather, self.fit, self.labels])
+
+    def neighbours_row(self) -> ipywidgets.HBox:
+        """Of the clip that stands beside the map."""
+        return _tools([self.nearest, self.neighbours])
 
     def keep_row(self) -> ipywidgets.HBox:
         """A selection as files."""

@@ -1,5 +1,6 @@
 // The legend of a map. All words reach the page through textContent.
 
+const DRAG_PIXELS = 8;  // as for plotly
 const SVG = "http://www.w3.org/2000/svg";
 // The seven shapes of the points, each in a square from -5 to 5.
 const OUTLINES = [
@@ -124,18 +125,32 @@ function asHex(colour) {
 
 // Escape clears the selection; a drag over the points adds with Shift and takes away with Alt, for
 // every engine alike, so what draws the points must not see these keys. The page's background is
-// told when the legend is first laid out and when the theme changes.
+// told when the legend is first laid out and when the theme changes. The wheel zooms only while
+// Ctrl is held: else it scrolls the page, over a map as anywhere.
 function followPage(model, el) {
   const escape = (event) => {
     const map = el.closest(".mmlab-map");
     const here = map?.contains(document.activeElement) || map?.matches(":hover");
     if (event.key === "Escape" && here) model.send({ kind: "escape" });
   };
+  const onCanvas = ({ target }) =>
+    el.closest(".mmlab-map")?.querySelector(".mmlab-map-canvas")?.contains(target);
+  let pressed;
   const press = (event) => {
-    const canvas = el.closest(".mmlab-map")?.querySelector(".mmlab-map-canvas");
-    if (!canvas?.contains(event.target)) return;
+    if (!onCanvas(event)) return;
+    pressed = event;
     model.send({ kind: "press", held: event.shiftKey ? "add" : event.altKey ? "take" : "" });
     for (const key of ["shiftKey", "altKey"]) Object.defineProperty(event, key, { value: false });
+  };
+  const move = ({ clientX, clientY }) => {
+    if (!pressed) return;
+    if (Math.hypot(clientX - pressed.clientX, clientY - pressed.clientY) < DRAG_PIXELS) return;
+    pressed = undefined;
+    model.send({ kind: "drag" });
+  };
+  const release = () => (pressed = undefined);
+  const wheel = (event) => {
+    if (onCanvas(event) && !event.ctrlKey && !event.metaKey) event.stopPropagation();
   };
   const tell = () => {
     const title = el.querySelector(".mmlab-legend-title");
@@ -148,11 +163,17 @@ function followPage(model, el) {
   const laidOut = new ResizeObserver(tell);
   window.addEventListener("keydown", escape, true);  // before JupyterLab takes it
   window.addEventListener("mousedown", press, true);
+  window.addEventListener("mousemove", move, true);
+  window.addEventListener("mouseup", release, true);
+  window.addEventListener("wheel", wheel, { capture: true, passive: true });
   themes.observe(document.body, { attributes: true });
   laidOut.observe(el);
   return () => {
     window.removeEventListener("keydown", escape, true);
     window.removeEventListener("mousedown", press, true);
+    window.removeEventListener("mousemove", move, true);
+    window.removeEventListener("mouseup", release, true);
+    window.removeEventListener("wheel", wheel, true);
     themes.disconnect();
     laidOut.disconnect();
   };

@@ -17,12 +17,14 @@ class MapLegend(anywidget.AnyWidget):
     """Buttons that hide and show categories, or the steps of a scale.
 
     It also carries the map's stylesheet, tells when Escape is pressed anywhere in the map, which
-    key was held when the canvas was last pressed, and which background the page has.
+    key was held when the canvas was last pressed, whether it was dragged over since, and which
+    background the page has.
 
     Attributes:
         hidden: the places of the categories that are not shown.
         background: of the page, as "#rrggbb".
         held: "add" for Shift, "take" for Alt, "" for neither.
+        dragged: whether the last press on the canvas was more than a click.
     """
 
     _esm = Path(__file__).with_name("legend.js")
@@ -37,7 +39,7 @@ class MapLegend(anywidget.AnyWidget):
 
     def __init__(self, on_escape: Callable[[], None]) -> None:
         super().__init__()
-        self.held, self._on_escape = "", on_escape
+        self.held, self.dragged, self._on_escape = "", False, on_escape
         self.on_msg(self._hear)
         self.add_class("mmlab-map-legend")
 
@@ -75,5 +77,7 @@ class MapLegend(anywidget.AnyWidget):
     def _hear(self, _: Any, message: dict[str, str], __: Any) -> None:
         if message["kind"] == "escape":
             self._on_escape()
+        elif message["kind"] == "drag":
+            self.dragged = True
         else:
-            self.held = message["held"]
+            self.held, self.dragged = message["held"], False

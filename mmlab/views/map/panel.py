@@ -9,6 +9,7 @@ import ipywidgets
 import pandas as pd
 
 from mmlab.space import EmbeddingSpace
+from mmlab.views.counted import counted
 from mmlab.views.gallery import ClipGallery
 from mmlab.views.map.background import Background
 from mmlab.views.map.card import Pictures, PointCard, clip_pictures
@@ -20,9 +21,12 @@ from mmlab.views.stills import shorten
 
 HINT = (
     "Drag around points to gather them; Add and Take away, or Shift and Alt held, change what you "
-    "have. The wheel zooms."
+    "have. The wheel zooms while Ctrl is held."
 )
-PLAYER_HINT = "A dot that you click plays here, and what is near it is listed below."
+PLAYER_HINT = (
+    "A dot that you click plays here, and what is near it is listed below. A card that you click "
+    "or enter there comes here, too; Neighbours lists what is near it."
+)
 CLIPS_PER_PAGE = 5
 
 
@@ -62,7 +66,7 @@ class MapPanel:
 
     def beside(self) -> ipywidgets.VBox:
         """The column beside the canvas."""
-        side = [self.card, self.player, self.controls.nearest]
+        side = [self.card, self.player, self.controls.neighbours_row()]
         return ipywidgets.VBox(side).add_class("mmlab-map-side")
 
     def below(self) -> list[ipywidgets.Widget]:
@@ -83,29 +87,29 @@ class MapPanel:
         parts += [] if score is None else [f"score {score:.2f}"]
         with self.card.hold_sync():
             self.card.heading = " · ".join(map(str, parts))
-            self.card.caption = shorten(str(point.get("text", "")), 240)
+            self.card.caption = shorten(_words(point.get("text")), 240)
         clip_id = str(point["clip_id"])
         if clip_id != self.card.clip_id:
             self.card.clip_id = clip_id
             self._beside.run(lambda: self._pictures(clip_id), self._show_pictures)
 
-    def play(self, clip_id: str) -> None:
-        """Put a clip into the player and start it."""
+    def show_clip(self, clip_id: str) -> None:
+        """Put a clip into the player, or say there that the dataset does not have it."""
         dataset = self.space.dataset
         if dataset is None:
             return
-        row = dataset.row_of(clip_id)
+        if (row := self._row_of(clip_id)) is None:
+            self.player.show(None, caption=f"The dataset does not have the clip {clip_id}.")
+            return
         clip = dataset.manifest.iloc[row]
         span = (float(clip["start_seconds"]), float(clip["end_seconds"]))
-        self.player.show(dataset.media_path(row), *span, caption=str(clip["text"]))
-        self.player.play()
+        self.player.show(dataset.media_path(row), *span, caption=_words(clip["text"]))
 
     def list(self, found: pd.DataFrame, why: str) -> None:
         """Say how many points there are and why, and show their clips."""
-        clips = found["clip_id"].nunique()
-        points = f"{len(found):,} point{'s' * (len(found) != 1)}"
-        said = f"{points} of {clips:,} clip{'s' * (clips != 1)} {why}" if why else ""
-        self.count.value = escape(said)
+        points, clips = counted(len(found), "point"), counted(found["clip_id"].nunique(), "clip")
+        said = f"{points} of {clips} {why}" if len(found) else f"No visible point is {why}."
+        self.count.value = escape(said if why else "")
         self.gallery.show(found, message="No point is lit." if why and not len(found) else "")
 
     def say_kept(self, sentence: str) -> None:
@@ -114,10 +118,9 @@ class MapPanel:
 
     def _pictures(self, clip_id: str) -> tuple[str, Pictures]:
         """Of a clip that is still on the card: a quick hand passes over many."""
-        dataset = self.space.dataset
-        if dataset is None or clip_id != self.card.clip_id:
+        dataset, row = self.space.dataset, self._row_of(clip_id)
+        if dataset is None or row is None or clip_id != self.card.clip_id:
             return clip_id, Pictures(b"", b"")
-        row = dataset.row_of(clip_id)
         clip = dataset.manifest.iloc[row]
         span = (float(clip["start_seconds"]), float(clip["end_seconds"]))
         return clip_id, clip_pictures(dataset.media_path(row), span)
@@ -126,3 +129,15 @@ class MapPanel:
         clip_id, pictures = found
         if clip_id == self.card.clip_id:
             self.card.show(pictures)
+
+    def _row_of(self, clip_id: str) -> int | None:
+        """Of the dataset; None for a clip of somebody else's table."""
+        try:
+            return None if self.space.dataset is None else self.space.dataset.row_of(clip_id)
+        except KeyError:
+            return None
+
+
+def _words(caption: object) -> str:
+    """A caption; a missing one is no words, not "nan"."""
+    return "" if pd.isna(caption) else str(caption)

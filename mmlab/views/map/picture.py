@@ -19,7 +19,7 @@ from matplotlib.transforms import Bbox
 
 from mmlab.space import Layout
 from mmlab.views.counted import counted
-from mmlab.views.map.canvas import EMPTY
+from mmlab.views.map.canvas import ALL_HIDDEN, EMPTY
 from mmlab.views.map.engine import Label
 from mmlab.views.map.look import Look
 from mmlab.views.static import Picture
@@ -30,8 +30,6 @@ MARKERS = ("o", "D", "s", "^", "X", "P", "*")
 PALE = 0.12
 STAR_POINTS = 6
 """From a question's place to the edge of its words, which begin or end with the star."""
-
-ALL_HIDDEN = "Every point is hidden."
 
 
 @dataclass(frozen=True)
@@ -66,6 +64,11 @@ class DrawnMap:
         return f"{title}{counted(len(self.rows), 'point')}{coloured}"
 
     @property
+    def categories(self) -> list[int]:
+        """The places in the look's palette that visible points have."""
+        return np.unique(self.look.codes[self.rows]).tolist()
+
+    @property
     def nothing(self) -> str:
         """Why there is nothing to see, if so."""
         if len(self.rows):
@@ -92,7 +95,7 @@ def _draw_map(figure: SubFigure, drawn: DrawnMap) -> list[Text]:
     axes.set_aspect("equal", adjustable="datalim")
     _draw_points(axes, drawn)
     figure.text(0.39, 0.5, drawn.nothing, ha="center", fontsize=13, color=MUTED)
-    _explain(figure, axes, drawn.look)
+    _explain(figure, axes, drawn)
     figure.text(0.02, 0.965, drawn.heading, fontweight="bold", fontsize=14)
     caption = textwrap.fill(drawn.layout.caption, 100)
     figure.text(0.02, 0.02, caption, color=MUTED, fontsize=9)
@@ -143,14 +146,15 @@ def _leave_room(words: Sequence[Text]) -> None:
             taken.append(box)
 
 
-def _explain(figure: SubFigure, axes: Axes, look: Look) -> None:
-    """The legend, or the scale with its two ends."""
+def _explain(figure: SubFigure, axes: Axes, drawn: DrawnMap) -> None:
+    """The legend of what is visible, or the scale with its two ends."""
+    look, shaped = drawn.look, set(drawn.look.shapes[drawn.rows].tolist())
     if look.ends:
         _draw_scale(figure, look)
         return
-    entries = zip(look.names, look.palette, look.marks, strict=True)
-    handles = [_mark(name, colour, mark) for name, colour, mark in entries]
-    shapes = [_mark(name, MUTED, mark) for mark, name in enumerate(look.shape_names)]
+    handles = [_mark(look.names[n], look.palette[n], look.marks[n]) for n in drawn.categories]
+    names = enumerate(look.shape_names)
+    shapes = [_mark(name, MUTED, mark) for mark, name in names if mark in shaped]
     axes.legend(handles=handles + shapes, loc="upper left", bbox_to_anchor=(1, 1))
 
 
@@ -172,7 +176,7 @@ def _mark(name: str, colour: str, mark: int) -> Line2D:
 def _sentence(drawn: DrawnMap) -> str:
     if drawn.nothing:
         return f"A map of {drawn.heading}. {drawn.nothing}"
-    names = drawn.look.names
+    names = [] if drawn.look.ends else [drawn.look.names[n] for n in drawn.categories]
     shown = ", ".join(names[:8]) + (" and others" if len(names) > 8 else "")
     shown = shown or "from {} to {}".format(*drawn.look.ends)
     told = [f"A map of {drawn.heading}: {shown}. {drawn.layout.caption}."]

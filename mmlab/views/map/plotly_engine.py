@@ -20,6 +20,8 @@ SYMBOLS = {"circle": 0, "diamond": 2, "square": 1, "triangle-up": 5, "x": 4, "cr
 
 DRAG_MODES = {"lasso": "lasso", "box": "select", "move": "pan"}
 RING_PIXELS = 8
+PALE = 0.2
+"""Of points that are not lit: there to see on white and on black."""
 
 
 class PlotlyEngine:
@@ -81,8 +83,7 @@ class PlotlyEngine:
         """Lines and rings as shapes, star and labels as annotations."""
         labels = [_annotation(label, size=13) for label in overlay.labels]
         if overlay.star:
-            star = overlay.star._replace(words=f"★ {overlay.star.words}")
-            labels.append(_annotation(star, size=17, xanchor="left", xshift=-9))
+            labels.append(_starred(overlay.star, right=overlay.star.x > extent(self._points)[0][0]))
         with self.figure.batch_update():
             self.figure.layout.shapes = [*_lines(overlay.joined), *map(_ring, overlay.joined)]
             self.figure.layout.annotations = labels
@@ -138,7 +139,7 @@ def _trace(count: int) -> go.Scattergl:
         hoverinfo="none",
         marker={"size": size, "opacity": 0.8, "line": {"width": 0}},
         selected={"marker": {"opacity": 0.95}},
-        unselected={"marker": {"opacity": 0.1}},
+        unselected={"marker": {"opacity": PALE}},
     )
 
 
@@ -155,6 +156,13 @@ def _ring(point: np.ndarray) -> dict[str, Any]:
     pixels = {"xsizemode": "pixel", "ysizemode": "pixel", "x0": -RING_PIXELS, "x1": RING_PIXELS}
     place = {"xanchor": point[0], "yanchor": point[1], "y0": -RING_PIXELS, "y1": RING_PIXELS}
     return {"type": "circle", **pixels, **place, "line": {"width": 2, "color": "#808080"}}
+
+
+def _starred(star: Label, *, right: bool) -> dict[str, Any]:
+    """The star with its words, on the side of it where there is room."""
+    words = f"{star.words} ★" if right else f"★ {star.words}"
+    place = {"xanchor": "right", "xshift": 9} if right else {"xanchor": "left", "xshift": -9}
+    return _annotation(star._replace(words=words), size=17, **place)
 
 
 def _annotation(label: Label, *, size: int, **place: Any) -> dict[str, Any]:

@@ -40,7 +40,6 @@ class ScatterEngine:
         self._scatter.mouse("lasso")
         self.canvas = self._scatter.widget
         self.canvas.toolbar_buttons = []
-        self._clicked = False
         self._looped: np.ndarray | None = None
         self._listen()
 
@@ -120,19 +119,21 @@ class ScatterEngine:
         self.canvas.observe(self._on_hover, "hovering")
 
     def _on_selection(self, change: Any) -> None:
-        """A single point is a click; what a loop holds counts when the loop is told, just after."""
-        self._clicked = change["new"] is not None and len(change["new"]) == 1
-        if self._clicked:
-            self._reactions.click(int(self._order.rows[change["new"][0]]))
+        """One point is a click; what a loop holds counts when the loop is told, just after."""
+        places = np.array([] if change["new"] is None else change["new"], int)
+        if len(places) == 1:
+            self._reactions.click(int(self._order.rows[places[0]]))
+        elif not len(places):
+            self._reactions.select(places)
 
-    def _on_loop(self, _: Any) -> None:
+    def _on_loop(self, change: Any) -> None:
         """Also one that holds what was lit before, which is no change of the selection."""
-        if not self._clicked:
-            places = np.array([] if self.canvas.selection is None else self.canvas.selection, int)
-            self._looped = np.sort(places)
-            self._reactions.select(self._order.rows[places])
-            self._looped = None
-        self._clicked = False
+        if change["new"] is None or not len(change["new"]):  # it went, with what it held
+            return
+        places = np.array([] if self.canvas.selection is None else self.canvas.selection, int)
+        self._looped = np.sort(places)
+        self._reactions.select(self._order.rows[places])
+        self._looped = None
 
     def _on_hover(self, change: Any) -> None:
         if change["new"] is not None and change["new"] >= 0:

@@ -4,40 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
 import ipywidgets
 import numpy as np
 import pandas as pd
 
 from mmlab.files import in_words
-from mmlab.space import EmbeddingSpace, Layout, embedding_space
+from mmlab.space import EmbeddingSpace, Layout
 from mmlab.views.map.asking import (
     Chosen,
     gather,
-    nearest_points,
-    neighbours,
     points_among,
     points_of,
 )
 from mmlab.views.map.canvas import MapCanvas
-from mmlab.views.map.controls import ALL, NO_MODEL, OWN
+from mmlab.views.map.controls import ALL
 from mmlab.views.map.engine import MOST_FOR_PLOTLY, EngineName, Reactions
 from mmlab.views.map.keeping import KINDS, free_path, keep_rows
+from mmlab.views.map.lighting import Lights
 from mmlab.views.map.look import look_of
 from mmlab.views.map.panel import MapPanel
-from mmlab.views.map.standing import UNTOUCHED, Stands
-from mmlab.views.map.telling import Tells
-from mmlab.views.stills import shorten
-
-if TYPE_CHECKING:
-    from mmlab.retrieval import Retriever
 
 MOST_FOUND = 24
 MOST_NEIGHBOURS = 8
 
 
-class EmbeddingMap(Stands, Tells, ipywidgets.VBox):
+class EmbeddingMap(Lights, ipywidgets.VBox):
     """Points on a plane, and everything that can be asked of them.
 
     What is lit is the selection: what was lassoed, found by words, or is near the clip that was
@@ -89,7 +82,7 @@ class EmbeddingMap(Stands, Tells, ipywidgets.VBox):
         self._asked, self._clicked, self._hovered = "", ("", ""), -1
         look = look_of(space.table, colour, shape, only_dots=self._dots)
         reactions = Reactions(self._on_lasso, self._on_hover, self._on_click)
-        self.panel = MapPanel(space, self.point_at, self.clear)
+        self.panel = MapPanel(space, self._on_card, self.clear)
         self.controls = self.panel.controls
         self.controls.choose_colour(colour, shape)
         self.controls.labels.value = labels
@@ -119,7 +112,7 @@ class EmbeddingMap(Stands, Tells, ipywidgets.VBox):
             ValueError: a single string; a mask of another length.
         """
         found, absent = points_among(self.space, chosen)
-        self._take(found, "selected")
+        self._gather(found, "selected")
         self.canvas.say(absent)
         self._tell("select", self.selection)
         return self.selection
@@ -159,8 +152,8 @@ class EmbeddingMap(Stands, Tells, ipywidgets.VBox):
             raise ValueError(f"no clip {clip_id!r} on this map; its table has the column clip_id")
         if combination not in (None, *(names := self.space.combinations)):
             raise ValueError(f"no combination {combination!r} on this map, only {', '.join(names)}")
-        self._clicked = clip_id, combination or str(self.space.table.combination[rows[0]])
-        self.panel.play(clip_id)
+        self._place_beside(clip_id, combination or str(self.space.table.combination[rows[0]]))
+        self.panel.player.play()
         self._list_neighbours()
 
     def point_at(self, clip_id: str) -> None:
@@ -184,27 +177,19 @@ class EmbeddingMap(Stands, Tells, ipywidgets.VBox):
             raise ValueError("nothing is selected; lasso some points or search first")
         return keep_rows(self.selection, path)
 
-    @classmethod
-    def reopened(cls, retriever: Retriever, **parameters: Any) -> Self:
-        """The map of these combinations, filtered and searched as it was."""
-        done = {name: parameters.pop(name, usual) for name, usual in UNTOUCHED.items()}
-        view = cls(embedding_space(retriever, parameters.pop("combinations")), **parameters)
-        view.controls.shown.value = done["shown"]
-        view.panel.legend.hide(done["hidden"])
-        view.search(done["words"])
-        return view
-
     def _connect(self) -> None:
         controls, legend, engine = self.controls, self.panel.legend, self.canvas.engine
         controls.labels.layout.display = "none" if engine.only_dots else None
         controls.ask.on_click(lambda _: self.search(controls.words.value))
-        controls.words.observe(self._on_words, "value")
+        controls.words.observe(lambda _: self._on_words(), "value")
+        controls.words.on_msg(lambda *_: self._on_words())  # Enter, with the same words as before
         controls.clear.on_click(lambda _: self.clear())
         controls.on_look(self._on_look)
         controls.shown.observe(self._on_filter, "value")
         legend.observe(self._on_filter, "hidden")
         legend.observe(lambda change: engine.paint(change["new"]), "background")
-        controls.nearest.observe(lambda _: self._list_neighbours(), "value")
+        controls.nearest.observe(self._on_nearest, "value")
+        controls.neighbours.on_click(lambda _: self._list_neighbours())
         controls.tool.observe(lambda change: engine.use(change["new"]), "value")
         controls.fit.on_click(lambda _: engine.fit())
         controls.labels.observe(self._on_labels, "value")
@@ -216,7 +201,7 @@ class EmbeddingMap(Stands, Tells, ipywidgets.VBox):
         if not len(rows):
             self.clear()
             return
-        self._take(self.space.table.iloc[rows], "selected")
+        self._gather(self.space.table.iloc[rows], "selected")
         self._tell("select", self.selection)
 
     def _on_hover(self, row: int) -> None:
@@ -226,15 +211,28 @@ class EmbeddingMap(Stands, Tells, ipywidgets.VBox):
             self._tell("hover", str(self.space.table.clip_id[row]))
 
     def _on_click(self, row: int) -> None:
+        if self.panel.legend.dragged:  # a loop around a single point, which is told as one, too
+            return
         if self.panel.gathers == "new":
             self.choose(*map(str, self.space.table.loc[row, ["clip_id", "combination"]]))
         else:
             self._on_lasso(np.array([row]))
 
-    def _on_words(self, change: Any) -> None:
+    def _on_card(self, clip_id: str) -> None:
+        """Let a card's clip stand beside the map, paused: a click on the card plays it there."""
+        row = self.selection.index[self.selection["clip_id"] == clip_id][0]
+        self._place_beside(clip_id, str(self.space.table.combination[row]))
+        self._point(row)
+        self.restamp()
+
+    def _on_nearest(self, _: Any) -> None:
+        if self._clicked[0]:
+            self._list_neighbours()
+
+    def _on_words(self) -> None:
         """Enter and leaving the field ask; what `search` wrote there is asked already."""
-        if change["new"] != self._asked:
-            self.search(change["new"])
+        if self.controls.words.value.strip() != self._asked:
+            self.search(self.controls.words.value)
 
     def _on_look(self, _: Any) -> None:
         chosen = self.controls.look
@@ -248,12 +246,15 @@ class EmbeddingMap(Stands, Tells, ipywidgets.VBox):
         self.restamp()
 
     def _on_filter(self, _: Any) -> None:
-        """Only what the legend and the list "Show" both let through; the selection follows."""
+        """Only what the legend and the list "Show" both let through; a search looks again."""
         visible = self.panel.legend.shown(self.canvas.look)
         if self.controls.shown.value != ALL:
             visible &= (self.space.table.combination == self.controls.shown.value).to_numpy()
         self.canvas.show(visible)
-        self.panel.list(self.selection, self._why)
+        if self._question is None:
+            self.panel.list(self.selection, self._why)
+        else:
+            self._light_nearest()
         self.restamp()
 
     def _keep(self, suffix: str) -> None:
@@ -265,40 +266,3 @@ class EmbeddingMap(Stands, Tells, ipywidgets.VBox):
             )
         except (ValueError, OSError) as error:
             self.panel.say_kept(f"Not kept: {in_words(error)}.")
-
-    def _search(self, words: str) -> str:
-        """Light what is near; return a sentence if there is no answer."""
-        if self.retriever is None:
-            return NO_MODEL
-        try:
-            self._question = self.retriever.query(text=words).numpy()
-        except (ValueError, OSError) as error:
-            return f"No answer: {error}."
-        found = nearest_points(self.space, self._question, self.canvas.visible, MOST_FOUND)
-        self.canvas.ask(self._question, words)
-        self._take(found, f"nearest to “{shorten(words, 60)}”")
-        return ""
-
-    def _list_neighbours(self) -> None:
-        if not (clip_id := self._clicked[0]):
-            return
-        wanted = self.controls.nearest.value
-        combination = self._clicked[1] if wanted == OWN else wanted
-        found = neighbours(self.space, clip_id, combination, MOST_NEIGHBOURS)
-        self._take(found, f"nearest to {clip_id} by {combination}, in the full space")
-        if self.space.row(clip_id, combination) is None:
-            self.canvas.say(f"{clip_id} has nothing of {combination}.")
-        self._tell("select", self.selection)
-
-    def _take(self, found: pd.DataFrame, why: str) -> None:
-        """Make rows the selection."""
-        self._found, self._why = found, why
-        self.canvas.engine.light(found.index.to_numpy() if why else None)
-        self.panel.list(self.selection, why)
-        self.canvas.say()
-
-    def _point(self, row: int) -> None:
-        points = points_of(self.space, str(self.space.table.clip_id[row]))
-        self.canvas.join(np.array([row, *(other for other in points if other != row)]))
-        question, vector = self._question, self.space.vectors[row]
-        self.panel.point_at(row, None if question is None else float(vector @ question))
