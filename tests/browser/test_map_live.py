@@ -12,8 +12,9 @@ from matplotlib.path import Path as Outline
 from PIL import Image
 from playwright.sync_api import Locator, expect
 
+from mmlab.views.map.engine import extent
 from tests.browser.corpus import views_notebook
-from tests.browser.gestures import drag, plays
+from tests.browser.gestures import click_at, drag, plays
 from tests.browser.opened import Opened
 
 pytestmark = pytest.mark.slow
@@ -79,6 +80,7 @@ def test_the_map_answers_and_nothing_fails(opened_map, lab, theme):
     gather_points_look_and_play(opened, root, plot)
     opened.screenshot(f"live-map-lasso-{theme.lower()}", ".mmlab-map")
     keep_the_selection(opened, root, lab)
+    choose_a_card_from_the_keyboard(opened, root)
     escape_lights_all(opened, root, plot)
     search_lights_points(opened, root, plot)
     opened.screenshot(f"live-map-search-{theme.lower()}", ".mmlab-map")
@@ -151,6 +153,20 @@ def play_a_card(root: Locator) -> None:
     expect(cards.first).to_be_visible()
     cards.first.locator(".mmlab-play").click()
     assert plays(cards.first.locator("video")), "a gathered clip's currentTime does not advance"
+
+
+def choose_a_card_from_the_keyboard(opened: Opened, root: Locator) -> None:
+    """Enter on a card, then Neighbours: no mouse, and the cards stay until it is pressed."""
+    before = opened.ask("view.selection.index.tolist()")
+    card = root.locator(".mmlab-map-gallery .mmlab-card").nth(1)
+    card.focus()
+    opened.page.keyboard.press("Enter")
+    opened.wait_until("view._clicked[0]")
+    clip_id, own = opened.ask("list(view._clicked)")
+    assert clip_id in opened.ask("view.selection.clip_id.tolist()")
+    assert opened.ask("view.selection.index.tolist()") == before
+    root.get_by_role("button", name="Neighbours", exact=True).press("Enter")
+    expect(root.locator(".mmlab-map-count")).to_contain_text(f"nearest to {clip_id} by {own}")
 
 
 def keep_the_selection(opened: Opened, root: Locator, lab) -> None:
@@ -259,8 +275,15 @@ def zoom_and_fit(opened: Opened, root: Locator, plot: Locator) -> None:
     opened.page.wait_for_timeout(500)
     fitted = np.array(plot.evaluate(ranges))
     plot.hover(position={"x": 200, "y": 100})
+    top = plot.bounding_box()["y"]
+    opened.page.mouse.wheel(0, 40)  # scrolls the page
+    opened.page.wait_for_timeout(500)
+    np.testing.assert_allclose(plot.evaluate(ranges), fitted, atol=1e-3)
+    assert plot.bounding_box()["y"] == top - 40
+    opened.page.keyboard.down("Control")
     opened.page.mouse.wheel(0, 400)
     opened.page.mouse.wheel(0, 400)
+    opened.page.keyboard.up("Control")
     opened.page.wait_for_timeout(500)
     assert not np.allclose(plot.evaluate(ranges), fitted, atol=1e-3)
     root.get_by_role("button", name="Fit").click()
@@ -337,6 +360,7 @@ def test_jupyter_scatter_answers_like_plotly(opened_map):
     found = opened.ask("len(view.selection)")
     assert opened.ask("len(view.canvas.engine.canvas.selection)") == found
     opened.screenshot("live-map-scatter-search", ".mmlab-map")
+    click_loop_and_enter(opened, root, canvas, words)
     root.get_by_role("button", name="Clear").click()
     opened.wait_until("view.selection.empty")
     drag(canvas, [(0.01, 0.01), (0.99, 0.01), (0.99, 0.99), (0.01, 0.99), (0.01, 0.02)])
@@ -371,6 +395,32 @@ def every_colour_is_drawn(opened: Opened, canvas: Locator, column: str) -> None:
         mixed = 0.7 * 255 * np.array(to_rgb(colour)) + 0.3 * 255
         away = np.abs(pixels - mixed).max(axis=1).min()
         assert away < 8, f"{column}: no pixel is {colour}"
+
+
+def click_loop_and_enter(opened: Opened, root: Locator, canvas: Locator, words: Locator) -> None:
+    """A loop around one point gathers it, a click on it plays it; Enter asks the words again."""
+    points = np.array(opened.ask("view.placed.points.tolist()"))
+    apart = [np.sort(np.linalg.norm(points - point, axis=1))[1] for point in points]
+    row = int(np.argmax(apart))
+    x, y = place_on(canvas, points, row)
+    said, around = root.locator(".mmlab-map-count"), np.pi / 8 * np.arange(17)
+    drag(canvas, [(x + 0.03 * np.cos(angle), y + 0.03 * np.sin(angle)) for angle in around])
+    expect(said).to_have_text("1 point of 1 clip selected")
+    assert opened.ask("view.selection.index.tolist()") == [row]
+    words.press("Enter")
+    expect(said).to_contain_text("nearest to “red square”")
+    click_at(canvas, x, y)
+    clip_id = opened.ask(f"view.space.table.clip_id[{row}]")
+    expect(said).to_contain_text(f"nearest to {clip_id} by")
+
+
+def place_on(canvas: Locator, points: np.ndarray, row: int) -> tuple[float, float]:
+    """Shares of the canvas's width and height where a point is drawn, all of them in view."""
+    box = canvas.bounding_box()
+    middle, half = extent(points)
+    side = min(box["width"], box["height"])
+    x, y = (points[row] - middle) / half * side / 2
+    return 0.5 + x / box["width"], 0.5 - y / box["height"]
 
 
 def take_away_and_add(opened: Opened, canvas: Locator, loop: list[tuple[float, float]]) -> int:
