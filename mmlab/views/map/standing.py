@@ -107,8 +107,8 @@ class Stands(Stamped):
     def reopened(cls, retriever: Retriever, **parameters: Any) -> Self:
         """The map of these combinations, filtered, searched and selected as it was."""
         done = {name: parameters.pop(name, usual) for name, usual in UNTOUCHED.items()}
-        space: Any = embedding_space(retriever, parameters.pop("combinations"))
-        view: Any = cls(space, **parameters)
+        make: Any = cls  # the map, whose arguments these are
+        view = make(embedding_space(retriever, parameters.pop("combinations")), **parameters)
         view.controls.shown.value, view.controls.nearest.value = done["shown"], done["nearest"]
         view.panel.legend.hide(done["hidden"])
         if done["clip"]:
