@@ -28,7 +28,7 @@ MOST_VALUES = 1000
 MOST_LOOKED_AT = 20_000
 """Rows, spread over all, that decide which columns tell clips apart."""
 
-ENTER_VALUE, ENTER_WORDS = "type or choose …", "type words that it has, or choose …"
+ENTER_VALUE, ENTER_WORDS = "type or choose …", "words it has, or choose …"
 
 
 class Among(list[Any]):
