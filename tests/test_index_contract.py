@@ -271,7 +271,7 @@ def test_what_cannot_be_asked_is_refused_in_a_sentence(built):
     case, index = built
     asked = questions(1)
     for said, ask in {
-        "the index has audio": lambda: index.search("text", asked, 3),
+        'has audio.*folder with --in "text"': lambda: index.search("text", asked, 3),
         "expected .*12": lambda: index.search("audio", asked[:, :5], 3),
         "NaN": lambda: index.search("audio", asked * np.nan, 3),
         "at least 1": lambda: index.search("audio", asked, 0),

@@ -49,7 +49,7 @@ def check_combination(about: IndexAbout, combination: str) -> None:
     if combination not in about.combinations:
         raise ValueError(
             f"the index has {', '.join(about.combinations)}, asked is {combination!r}; ask among "
-            "one of these, or run `mmlab index` with --in"
+            f'one of these, or index into another folder with --in "{combination}"'
         )
 
 

@@ -66,7 +66,7 @@ class IndexAbout:
             )
         if self.clips != (asked := clips_in_words(origin)):
             raise ValueError(
-                f"the index is of {self.clips}, asked are {asked}; choose the same ones, or run "
+                f"the index is of {self.clips}, not of {asked}; choose the same clips, or run "
                 "`mmlab index` for these"
             )
 
