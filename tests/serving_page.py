@@ -22,7 +22,8 @@ START_SECONDS = 120
 START = """import sys
 from pathlib import Path
 from mmlab.cli.serving import serve
-serve(Path(sys.argv[1]), port=int(sys.argv[2]), token=sys.argv[3], split="all")"""
+run, port, token, index = sys.argv[1:]
+serve(Path(run), port=int(port), token=token, split="all", index=index or None)"""
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,10 @@ class Served:
 
 
 @contextmanager
-def serving_page(run: Path, folder: Path) -> Iterator[Served]:
+def serving_page(run: Path, folder: Path, index: str = "") -> Iterator[Served]:
     """Serve a run from a folder until the block ends, then press Ctrl-C.
+
+    What it says beside its address goes to the folder's said.txt.
 
     Raises:
         AssertionError: it did not end well, or left something behind.
@@ -60,17 +63,19 @@ def serving_page(run: Path, folder: Path) -> Iterator[Served]:
     port = free_port()
     (folder / "temporary").mkdir()
     command = [sys.executable, "-c", START, os.path.relpath(run, folder), str(port), TOKEN]
-    process = subprocess.Popen(
-        command,
-        cwd=folder,  # with relative paths, which hold from there only
-        env={**os.environ, "MMLAB_DATA": "data", "TMPDIR": str(folder / "temporary")},
-        stdout=subprocess.PIPE,
-        text=True,
-        preexec_fn=_heed_interrupts,
-    )
+    with (folder / "said.txt").open("w") as said:
+        process = subprocess.Popen(
+            [*command, index],
+            cwd=folder,  # with relative paths, which hold from there only
+            env={**os.environ, "MMLAB_DATA": "data", "TMPDIR": str(folder / "temporary")},
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+            preexec_fn=_heed_interrupts,
+        )
     try:
         told = process.stdout.readline()
-        _wait_until_up(port, process)
+        _wait_until_up(port, process, folder / "said.txt")
         yield Served(psutil.Process(process.pid), f"http://127.0.0.1:{port}", told)
     finally:
         process.send_signal(signal.SIGINT)
@@ -90,11 +95,11 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _wait_until_up(port: int, process: subprocess.Popen[str]) -> None:
+def _wait_until_up(port: int, process: subprocess.Popen[str], said: Path) -> None:
     give_up = time.monotonic() + START_SECONDS
     while time.monotonic() < give_up and process.poll() is None:
         with socket.socket() as knock:
             if knock.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.1)
-    raise AssertionError("mmlab serve did not start; what it said is shown above")
+    raise AssertionError(f"mmlab serve did not start; it said: {said.read_text()}")

@@ -4,12 +4,14 @@ tests/browser/test_serve_live.py."""
 import ast
 import asyncio
 import json
+import logging
 import re
 import socket
 import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
+from unittest import mock
 
 import ipywidgets
 import nbformat
@@ -19,7 +21,9 @@ from tornado.websocket import websocket_connect
 
 from mmlab.cli import serving
 from mmlab.cli.serving import page_settings, serve
-from mmlab.workbench.page import Page, page, write_page
+from mmlab.index import build_index, open_index
+from mmlab.workbench import page as page_module
+from mmlab.workbench.page import CLOSED, Page, page, write_page
 from tests.serving_page import TOKEN, free_port, serving_page
 
 
@@ -140,6 +144,51 @@ async def say_to_kernel(line, wanted):
     return kinds
 
 
+@pytest.mark.slow
+def test_every_visit_asks_the_one_milvus_lite_and_is_told_nothing_of_its_end(
+    tiny_run, tiny_retriever, tmp_path
+):
+    pytest.importorskip("pymilvus")
+    pytest.importorskip("milvus_lite")
+    target = f"milvus:{tmp_path / 'clips.db'}"
+    build_index(tiny_retriever, target).close()
+    with serving_page(tiny_run, tmp_path, "milvus:clips.db") as served:
+        for _ in range(2):
+            _, text, *_ = ask(served.page)
+            assert "Page(children=" in text
+        assert len(served.kernels()) == 2
+        (tiny_run / "model.safetensors").rename(tmp_path / "away")
+        try:
+            _, text, *_ = ask(served.page)
+        finally:
+            (tmp_path / "away").rename(tiny_run / "model.safetensors")
+        assert "Page(children=" not in text
+        assert str(tiny_run) not in text
+    assert f"{tiny_run}" in (tmp_path / "said.txt").read_text()
+    open_index(target).close()  # nobody holds it any more
+
+
+def test_an_index_that_is_tried_is_let_go_of(tiny_run, tiny_retriever, tmp_path, monkeypatch):
+    pytest.importorskip("pymilvus")
+    milvus_lite = pytest.importorskip("mmlab.index.milvus_lite")
+    pytest.importorskip("milvus_lite")
+    target, seen = f"milvus:{tmp_path / 'clips.db'}", []
+    build_index(tiny_retriever, target).close()
+
+    def written(folder, run, split, index):
+        (running,) = milvus_lite._RUNNING.values()
+        seen.append((index, running.users))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(page_module, "write_page", written)
+    with pytest.raises(KeyboardInterrupt):
+        serve(tiny_run, port=free_port(), split="all", index=target)
+    ((index, users),) = seen
+    assert index.startswith("milvus:http://127.0.0.1:")
+    assert users == 1
+    assert not milvus_lite._RUNNING
+
+
 def test_settings_never_show_sources_nor_go_without_a_token():
     settings = page_settings("127.0.0.1", 8866, TOKEN, "dark")
     assert settings.Voila.token == TOKEN
@@ -214,10 +263,14 @@ def test_the_notebook_holds_the_run_as_text(tmp_path):
     assert json.loads((tmp_path / "page.ipynb").read_text())["cells"][0]["outputs"] == []
 
 
-def test_what_cannot_be_opened_is_a_sentence_on_the_page(tmp_path):
-    shown = page(tmp_path / "<b>")
+def test_what_cannot_be_opened_is_told_to_whoever_serves_and_not_to_visitors(tmp_path, caplog):
+    logger = logging.getLogger("traitlets")
+    with mock.patch.object(page_module, "get_logger", return_value=logger):
+        shown = page(tmp_path / "<b>")
     assert isinstance(shown, ipywidgets.HTML)
-    assert "&lt;b&gt; holds no trained model" in shown.value
+    assert shown.value == f"<p role='alert'>{CLOSED}</p>"
+    assert not any(word in CLOSED for word in ("mmlab", "/", "`"))
+    assert f"{tmp_path}/<b> holds no trained model" in caplog.text
 
 
 def test_the_second_part_is_made_once_it_is_asked_for(tiny_retriever):

@@ -7,6 +7,8 @@ import secrets
 import socket
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
@@ -65,11 +67,13 @@ def serve(
     from mmlab.workbench.page import TEMPLATE, open_retriever, write_page
 
     run, index = run.resolve(), _absolute(index)
-    open_retriever(run, split, index)  # what is wrong is said now, not to the first visitor
+    retriever = open_retriever(run, split, index)  # what is wrong is said now, not to visitors
+    if retriever.index is not None:
+        retriever.index.close()
     if "MMLAB_DATA" in os.environ:  # the kernel works in another folder
         os.environ["MMLAB_DATA"] = str(Path(os.environ["MMLAB_DATA"]).expanduser().absolute())
-    with tempfile.TemporaryDirectory(prefix="mmlab-page-") as folder:
-        notebook = write_page(Path(folder), run, split, index)
+    with tempfile.TemporaryDirectory(prefix="mmlab-page-") as folder, _shared(index) as shared:
+        notebook = write_page(Path(folder), run, split, shared)
         app = voila.instance(config=page_settings(host, port, token, theme))
         app.initialize([str(notebook)])
         app.template_paths.insert(0, str(TEMPLATE))
@@ -139,6 +143,26 @@ def _absolute(index: str | None) -> str | None:
         ("milvus:", index.removeprefix("milvus:")) if index.startswith("milvus:") else ("", index)
     )
     return f"{kind}{Path(path).resolve()}"
+
+
+@contextmanager
+def _shared(index: str | None) -> Iterator[str | None]:
+    """An index as every visit can open it.
+
+    Milvus Lite lets only one process open its folder: that is this one, and the kernels of the
+    visits ask it by its address.
+    """
+    if index is None or not index.startswith("milvus:") or "://" in index:
+        yield index
+        return
+    from mmlab.index import milvus_lite
+
+    folder = Path(index.removeprefix("milvus:"))
+    address = milvus_lite.start(folder)
+    try:
+        yield f"milvus:{address}"
+    finally:
+        milvus_lite.stop(folder)
 
 
 def _tell(host: str, port: int, token: str) -> None:

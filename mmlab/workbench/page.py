@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ipywidgets
 import nbformat
+from traitlets.log import get_logger
 
 from mmlab.retrieval import Retriever
 from mmlab.runs import clips_to_ask, open_run
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 TEMPLATE = Path(__file__).parent / "page_template"
 """Voilà's template of ours."""
+
+CLOSED = (
+    "The clips cannot be searched just now. Whoever serves this page sees why; try again later."
+)
 
 CLIPS, MOMENTS = "Find clips", "Find the moment in a long video"
 
@@ -58,7 +62,10 @@ class Page(ipywidgets.VBox):
 
 
 def page(run: Path | str, split: str | None = None, index: str | None = None) -> ipywidgets.Widget:
-    """Everything that the page shows; what cannot be opened is a sentence instead.
+    """Everything that the page shows.
+
+    What cannot be opened is a sentence instead. It does not tell visitors what it is and where:
+    that goes to whoever serves the page.
 
     Args:
         run: a trained model's folder.
@@ -68,7 +75,8 @@ def page(run: Path | str, split: str | None = None, index: str | None = None) ->
     try:
         return Page(open_retriever(run, split, index))
     except (ValueError, OSError, ImportError) as error:
-        return ipywidgets.HTML(f"<p role='alert'>{escape(str(error))}</p>").add_class("mmlab-page")
+        get_logger().error("mmlab: a visitor was shown nothing: %s", error)
+        return ipywidgets.HTML(f"<p role='alert'>{CLOSED}</p>").add_class("mmlab-page")
 
 
 def open_retriever(run: Path | str, split: str | None, index: str | None) -> Retriever:
