@@ -109,3 +109,17 @@ def test_missing_texts_and_wrong_numbers():
     assert not cluster_labels(points, pd.Series([None, *texts[1:]])).empty
     with pytest.raises(ValueError, match="180 points need as many texts, found 1"):
         cluster_labels(points, ["one"])
+
+
+def test_a_missing_caption_is_no_word():
+    points, texts = planted()
+    for nothing in (np.nan, None, pd.NA):
+        some = pd.Series([nothing] * 60 + texts[60:], dtype=object)
+        assert set(cluster_labels(points, some).label) == set(WORDS[1:])
+
+
+def test_words_that_fill_sentences_are_no_name():
+    points, texts = planted()
+    fillers = ["okay just on", "um you like", "uh really the"]
+    texts = [f"{fillers[n // 60]} {text}" for n, text in enumerate(texts)]
+    assert set(cluster_labels(points, texts).label) == set(WORDS)
