@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
 ALWAYS_TOLD = ("combinations", "colour", "method", "seed")
 NOT_READY = "UMAP was not ready: this is a PCA"
+NEIGHBOURS = "neighbours"
 UNTOUCHED: dict[str, Any] = {
     **{"words": "", "shown": ALL, "hidden": []},
-    **{"clip": [], "nearest": OWN, "listed": False, "selected": {}},
+    **{"clip": [], "nearest": OWN, "lit": "", "selected": {}},
 }
 """What no argument says, but somebody did: words searched; the combination and the categories that
 are filtered; the clip beside the map with its combination, by which one its neighbours are wanted,
@@ -84,7 +85,8 @@ class Stands(Stamped):
         told |= {"shown": self.controls.shown.value, "hidden": self.panel.legend.hidden_names}
         told |= {"clip": list(filter(None, self._clicked)), "nearest": self.controls.nearest.value}
         by_hand = not self._asked and not self._listed
-        told |= {"listed": self._listed, "selected": told_points(self._found) if by_hand else {}}
+        told |= {"lit": NEIGHBOURS if self._listed else ""}
+        told |= {"selected": told_points(self._found) if by_hand else {}}
         arguments = signature(type(self)).parameters.values()
         usual = {one.name: one.default for one in arguments} | UNTOUCHED
         return {k: one for k, one in told.items() if k in ALWAYS_TOLD or one != usual[k]}
@@ -113,7 +115,7 @@ class Stands(Stamped):
         view.panel.legend.hide(done["hidden"])
         if done["clip"]:
             view._place_beside(*done["clip"])
-        if done["listed"]:
+        if done["lit"] == NEIGHBOURS:
             view.controls.neighbours.click()
         elif done["selected"]:
             view.select(points_told(view.space, done["selected"]))
