@@ -472,3 +472,16 @@ def test_a_map_of_other_vectors_says_what_it_is_made_of(space):
         lines.append(view._stamp_line.value)
     assert re.search(r"Made of vectors [0-9a-f]{8} · 9 points · .*method pca", lines[0])
     assert lines[0] != lines[1]
+
+
+def test_equal_vectors_leave_nothing_to_trust():
+    table = pd.DataFrame({"clip_id": [f"c{n}" for n in range(12)]})
+    view = EmbeddingMap(embedding_space_of(np.ones((12, 4)), table))
+    wait_for(lambda: "are the same" in view.canvas.status.value)
+    assert "trustworthiness" not in view.canvas.status.value
+    assert "trustworthiness" not in view.still().sentence
+
+
+def test_a_selection_of_nothing_says_so_in_words(view):
+    view.select([])
+    assert view.panel.count.value == "No visible point is selected."

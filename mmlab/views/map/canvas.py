@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from html import escape
 from typing import Any
 
@@ -12,6 +14,7 @@ import pandas as pd
 
 from mmlab.space import EmbeddingSpace, Layout, lay_out, place, start_layout
 from mmlab.space.clusters import cluster_labels
+from mmlab.space.job import NO_SPREAD
 from mmlab.views.map.background import Background
 from mmlab.views.map.engine import EngineName, Label, Overlay, Reactions, engine_for, extent
 from mmlab.views.map.look import Look
@@ -138,6 +141,8 @@ class MapCanvas(ipywidgets.VBox):
     def _finish(self, layout: Layout) -> None:
         """The last layout is there; what lies over the points moves with them."""
         self.stop.layout.display, self._progress = "none", ""
+        if np.abs(layout.points).max(initial=0) < NO_SPREAD:  # there are no neighbours to trust in
+            layout = replace(layout, trustworthiness=math.nan)
         if np.array_equal(layout.points, self.placed.points):
             self.placed = layout
             self._tell()

@@ -109,7 +109,7 @@ class Stands(Stamped):
     def reopened(cls, retriever: Retriever, **parameters: Any) -> Self:
         """The map of these combinations, filtered, searched and selected as it was."""
         done = {name: parameters.pop(name, usual) for name, usual in UNTOUCHED.items()}
-        make: Any = cls  # the map, whose arguments these are
+        make: Any = cls  # which takes a space, as this mixin does not
         view = make(embedding_space(retriever, parameters.pop("combinations")), **parameters)
         view.controls.shown.value, view.controls.nearest.value = done["shown"], done["nearest"]
         view.panel.legend.hide(done["hidden"])
