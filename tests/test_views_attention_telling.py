@@ -50,3 +50,22 @@ const count = (lane, rows) => truthShown({{ truth, lanes: [{{ name: lane }}] }},
 console.log(count("heat audio", [3]), count("heat video", [3]), count("heat video", [1, 2, 3]));"""
     told = subprocess.run(["node", "-e", script], capture_output=True, text=True, check=True)
     assert told.stdout.split() == ["1", "0", "1"]
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no node on this machine")
+def test_moments_that_follow_each_other_have_a_bracket_each():
+    script = f"""
+{HERE.joinpath("clock_drawing.js").read_text()}
+const window = {{ devicePixelRatio: 1 }};
+const getComputedStyle = () => ({{ color: "black" }});
+const drawn = [];
+const fillRect = (left, _, width) => drawn.push([left, left + width]);
+const pencil = {{ canvas: {{ width: 300 }}, fillRect }};
+const truth = [{{ row: 1, lane: "heat video", spans: [[0, 1], [1, 2], [2, 2]] }}];
+markTruth(pencil, {{ truth }}, {{ name: "heat video" }}, 1, (second) => second / 3, 20);
+console.log(JSON.stringify(drawn));"""
+    told = subprocess.run(["node", "-e", script], capture_output=True, text=True, check=True)
+    drawn = json.loads(told.stdout)
+    first, second = drawn[:3], drawn[3:6]
+    assert max(right for _, right in first) + 2 <= min(left for left, _ in second)
+    assert all(left < right for left, right in drawn), "a moment without length is seen too"

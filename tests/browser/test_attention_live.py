@@ -111,6 +111,7 @@ def a_word_shows_its_heat(opened: Opened, root: Locator) -> None:
     words.nth(2).click()
     opened.wait_until("view.clock.chosen == 2")
     expect(words.nth(2)).to_have_attribute("aria-pressed", "true")
+    expect(root.locator(".mmlab-lane-label small").first).to_contain_text("words: ")
     root.locator(".mmlab-links").hover()
     label = re.escape(f"for “{words.nth(2).inner_text().strip()}”")
     expect(heat).to_have_attribute("aria-label", re.compile(label))  # it stays
@@ -184,6 +185,9 @@ def hover_last_row(root: Locator) -> None:
 
 def the_axis_by_keyboard(opened: Opened, root: Locator) -> None:
     axis = root.get_by_role("slider", name=re.compile("^Second"))
+    scale, last = axis.bounding_box(), axis.locator(".mmlab-tick").last.bounding_box()
+    end = scale["x"] + scale["width"]
+    assert abs(last["x"] + last["width"] / 2 - end) < 2, "the last tick does not stand at its place"
     root.locator(HEAT).first.hover()  # where the pointer rests is nothing to the keys
     axis.focus()
     opened.page.keyboard.press("Home")
