@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
@@ -341,6 +342,41 @@ def test_in_a_notebook_the_kernel_stays_free_and_hears_how_far_it_is(finder):
     assert finder.segments.step.tolist() == ["moves on", "a red square"]
     assert "Looking through the video: 100 % …" in heard
     assert heard[-1].startswith("2 steps in order.")
+
+
+def test_another_video_does_not_wait_until_a_long_file_is_read(
+    finder, tiny_retriever, media_folder, monkeypatch
+):
+    shares, heard = [], []
+
+    def read_slowly(path, on_progress):
+        for share in range(1000):
+            shares.append(share)
+            on_progress(share / 1000)
+            time.sleep(0.01)
+        raise ValueError("read to its end")
+
+    monkeypatch.setattr(tiny_retriever.dataset, "extract", read_slowly)
+    finder.controls.message.observe(lambda change: heard.append(change["new"]), "words")
+
+    async def choose():
+        finder._opened.add(film)
+        finder.controls.media.value = film
+        while not shares:
+            await asyncio.sleep(0.01)
+        finder.controls.steps.value = "moves on\na red square"  # of the same file: it goes on
+        before = len(shares)
+        while len(shares) < before + 3:
+            await asyncio.sleep(0.01)
+        finder.controls.media.value = "green left.mp4"
+        while finder.segments.empty:
+            await asyncio.sleep(0.01)
+
+    film = str(media_folder / "red right.mp4")
+    asyncio.run(asyncio.wait_for(choose(), 60))
+    assert len(shares) < 1000
+    assert finder.segments.step.tolist() == ["moves on", "a red square"]
+    assert not any("Not found" in words for words in heard)
 
 
 def test_a_search_keeps_a_few_videos(tiny_retriever):

@@ -230,15 +230,21 @@ class MomentFinder(Stamped, ipywidgets.VBox):
         self._newest.run(lambda: self._search.look(wish, tell), self._show)
 
     def _progress(self) -> Tell:
-        """What says, from another thread, how far the video is read and looked through."""
+        """What says, from another thread, how far the video is read and looked through.
+
+        It ends this once another video is chosen.
+        """
         try:
             deliver = asyncio.get_running_loop().call_soon_threadsafe
         except RuntimeError:  # no loop, as in a script: nobody could see it
             return lambda doing, share: None
 
         said = set[str]()  # a screen reader reads each of them
+        media = self.media
 
         def tell(doing: str, share: float) -> None:
+            if self.media != media:  # the other one waits for this; nobody is told of the error
+                raise ValueError(f"{media} is no longer looked through")
             words = f"{doing.capitalize()}: {int(10 * share)}0 % …"
             if words not in said:
                 said.add(words)
