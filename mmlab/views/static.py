@@ -160,7 +160,7 @@ def _figure_tag(encoded: str, sentence: str, width: int) -> str:
     return (
         f'<figure style="margin: 0; max-width: {width}px">'
         f'<img src="data:image/png;base64,{encoded}" alt="{told}" width="{width}" '
-        'style="max-width: 100%; height: auto">'
+        'style="max-width: 100%; height: auto; border-radius: 8px">'
         f'<figcaption aria-hidden="true" style="opacity: 0.8; font-size: 0.85em">{told}'
         "</figcaption></figure>"
     )

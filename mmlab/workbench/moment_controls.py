@@ -9,6 +9,7 @@ from typing import Any
 
 import ipywidgets
 
+from mmlab.files import in_words
 from mmlab.views.map.keeping import free_path
 from mmlab.workbench.exporting import download_link
 from mmlab.workbench.status_line import StatusLine
@@ -98,7 +99,7 @@ class MomentControls:
         try:
             path = save(free_path("moments", self.format.value))
         except (OSError, ValueError) as error:
-            self.saved.value = escape(f"Not saved: {error}")
+            self.saved.value = escape(f"Not saved: {in_words(error)}")
             return
         self.saved.value = f"Saved as {escape(str(path))}. {download_link(path)}"
 

@@ -84,7 +84,8 @@ function render({ model, el }) {
       parts[name].textContent = text;
       parts[name].hidden = !text;
     }
-    parts.caption.title = words.caption; // a card shows three lines of it
+    parts.heading.title = words.heading; // a card shows one line of it
+    parts.caption.title = words.caption; // and three of this
     const caption = words.caption.slice(0, LABEL_CHARACTERS);
     root.setAttribute("aria-label", `${blank() ? "Clip" : "Clip player"}. ${caption}`.trim());
     draw();
