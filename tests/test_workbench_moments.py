@@ -285,7 +285,7 @@ def test_every_form_is_kept_with_what_was_moved(finder, tmp_path, monkeypatch):
         assert f">Download moments-{number}.vtt</a>" in finder.controls.saved.value
     monkeypatch.setattr(segment_files, "write_atomically", full_disk)
     finder.controls.save.click()
-    assert "Not saved: [Errno 28] No space left" in finder.controls.saved.value
+    assert "Not saved: moments-3.vtt: No space left" in finder.controls.saved.value
     assert not (tmp_path / "moments-3.vtt").exists()
 
 

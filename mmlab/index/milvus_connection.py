@@ -154,7 +154,7 @@ class Connection:
                 self._create(about)
                 made = True
             except OSError:
-                if not self.ask("has_collection"):  # nor did another process make it meanwhile
+                if not self._appears():  # as another process makes it
                     raise
         vectors = {field_of(one) for one in about.combinations}
         if {one for one in self._fields() if one.startswith(field_of(""))} != vectors:
@@ -166,6 +166,13 @@ class Connection:
             self._prepare_search(about)
         self.ask("load_collection")
         return made
+
+    def _appears(self) -> bool:
+        """Whether there is a collection, now or in a moment."""
+        give_up = time.monotonic() + (0 if self.folder else BEGINNING_SECONDS)
+        while not (there := self.ask("has_collection")) and time.monotonic() < give_up:
+            time.sleep(0.05)
+        return there
 
     def _create(self, about: IndexAbout) -> None:
         from pymilvus import DataType, MilvusClient
