@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.accessibility import violations
-from tests.browser.gestures import plays
+from tests.browser.gestures import drag, plays
 from tests.browser.opened import PATIENCE, SCREENSHOTS
 from tests.serving_page import Served, serving_page
 
@@ -111,6 +115,49 @@ def test_a_colleague_gives_a_file(open_page, served, media_folder):
     page.wait_for_timeout(1000)
     screenshot(page, "served-dark")
     assert violations(page.locator(".mmlab-page"), ".mmlab-page") == []
+
+
+def downloaded(link: Locator) -> tuple[str, str]:
+    """The name and the text of the file that a visitor gets."""
+    with link.page.expect_download() as download:
+        link.click()
+    name, path = download.value.suggested_filename, download.value.path()
+    return name, path.read_text(encoding="utf-8")
+
+
+def test_a_colleague_takes_answers_along(open_page, served):
+    page = open_page(served.page)
+    ask(page, "a red square")
+    link = page.locator(".mmlab-results a.mmlab-download")
+    page.locator(".mmlab-keep-csv").click()
+    name, text = downloaded(link)
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert name.endswith(".csv")
+    assert {row["media_id"] for row in rows} >= {"red right.mp4", "green left.mp4"}
+    page.locator(".mmlab-keep-json").click()
+    expect(link).to_contain_text(".json")
+    _, text = downloaded(link)
+    assert [row["clip_id"] for row in json.loads(text)] == [row["clip_id"] for row in rows]
+
+
+def test_a_colleague_corrects_a_moment_and_takes_it_along(open_page, served):
+    page = open_page(served.page)
+    page.get_by_role("button", name="Find the moment in a long video").click()
+    page.get_by_role("textbox", name="Steps").fill("a red square\nmoves on")
+    page.locator(".mmlab-moments-by button").click()
+    end = page.get_by_role("slider", name="End of 2. moves on")
+    end.press("Home")
+    expect(page.locator(".mmlab-moments .mmlab-status-words")).to_contain_text("1 moved by hand")
+    drag(end, [(0.5, 0.5), (200, 0.5)])  # far behind the end of the video, of two seconds
+    expect(page.locator(".mmlab-moment-name small").last).to_contain_text("0:02.0")
+    page.locator(".mmlab-moments-tools").get_by_role("button", name="Save").click()
+    screenshot(page, "served-moments-saved")
+    name, text = downloaded(page.locator(".mmlab-moments a.mmlab-download"))
+    assert name.endswith(".vtt")
+    assert text.startswith("WEBVTT\n\nNOTE model ")
+    assert re.search(r"--> 00:00:02\.000\nmoves on", text)
+    drag(end, [(0.5, 0.5), (-8, 0.5)])
+    expect(page.locator(".mmlab-moments a.mmlab-download")).to_have_count(0)
 
 
 def test_a_colleague_finds_a_moment_and_the_kernel_goes_with_the_page(open_page, served):
