@@ -250,6 +250,14 @@ def test_no_flipped_bit_of_a_checkpoint_goes_unnoticed(undisturbed, stopped, tmp
         shutil.rmtree(run)
 
 
+def test_another_spelling_of_the_same_state_is_damage_too(undisturbed, stopped, tmp_path):
+    run = shutil.copytree(stopped, tmp_path / "run")
+    path = run / "checkpoints" / "step-00000007" / "state.json"
+    path.write_text(path.read_text().replace('"progress"', r'"p\u0072ogress"'))
+    watcher = undisturbed.go_on(run, watcher=Told(stop_at=8))
+    assert watcher.plans[0].first_step == 6
+
+
 def test_without_any_whole_checkpoint_training_says_so(undisturbed, stopped, tmp_path):
     run = shutil.copytree(stopped, tmp_path / "run")
     for number, step in enumerate((6, 7)):
