@@ -195,7 +195,7 @@ def map_table() -> list[str]:
         "|---|---|---|---|---|",
     ]
     for one in report["maps"]:
-        milliseconds = [f"{1000 * median(one[name]):.0f} ms" for name in ("placing", "selecting")]
+        milliseconds = [f"{1000 * median(one[name]):.3g} ms" for name in ("placing", "selecting")]
         first = f"{median(one['first_picture']):.1f} s"
         lines.append(
             f"| {one['space']} | {one['points']:,} | {first} | {' | '.join(milliseconds)} |"
