@@ -11,6 +11,7 @@ PLAYS = """async (video) => {
     const until = performance.now() + 60000;
     while (performance.now() < until) {
         if (Math.abs(video.currentTime - before) > 0.3) return true;
+        if (video.ended && video.played.end(0) - video.played.start(0) > 0.3) return true;
         await new Promise((again) => setTimeout(again, 50));
     }
     return false;
@@ -18,7 +19,7 @@ PLAYS = """async (video) => {
 
 
 def plays(video: Locator) -> bool:
-    """Whether a video's time advances."""
+    """Whether a video's time advances, or a short one has played to its end already."""
     return bool(video.evaluate(PLAYS))
 
 

@@ -97,6 +97,15 @@ class Opened:
             self.page.wait_for_timeout(200)
         raise AssertionError(f"never true in the kernel: {expression}")
 
+    def listen(self, widget: str, trait: str) -> None:
+        """From now on the kernel's list `heard` gathers what a trait becomes.
+
+        What lasts a second or two, a short clip that plays, may be over when it is asked for.
+        """
+        told = f"lambda change: heard.append(change.new), {trait!r}"
+        code = f"heard = []\n{widget}.observe({told})"
+        self._kernel.execute_interactive(code, store_history=False, timeout=PATIENCE / 1000)
+
     def screenshot(self, name: str, css: str | None = None) -> Path:
         """Save what is seen (of one element) as build/screenshots/NAME.png."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)

@@ -133,7 +133,9 @@ def a_second_shows_its_words_and_plays(opened: Opened, root: Locator) -> None:
     there = f"(video) => video.currentTime > {0.75 * (end - start) - 0.1}"
     opened.page.wait_for_function(there, arg=video.element_handle())
     opened.wait_until(f"view.player.current_time >= {wanted} - 0.1")  # and Python knows
+    opened.listen("view.player", "current_time")
     click_at(root.locator(HEAT).last, 0.05)
+    opened.wait_until(f"min(heard, default={wanted}) < {wanted} - 0.1")
     head = root.locator(".mmlab-playhead")
     assert plays(video), "the clip does not play from the second"
     opened.page.wait_for_function(
@@ -201,8 +203,9 @@ def the_axis_by_keyboard(opened: Opened, root: Locator) -> None:
     opened.wait_until("view.clock.shown[1] - view.clock.shown[0] < 0.6 * view.clock.span[1]")
     opened.page.keyboard.press("0")
     opened.wait_until("list(view.clock.shown) == list(view.clock.span)")
+    opened.listen("view.player", "playing")
     opened.page.keyboard.press("Enter")
-    opened.wait_until("view.player.playing")
+    opened.wait_until("True in heard")
 
 
 def text_beside_the_colours(root: Locator) -> None:

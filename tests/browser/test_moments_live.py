@@ -134,8 +134,9 @@ def zoom_and_play(opened: Opened, root: Locator) -> None:
     opened.wait_until("len(finder.lanes.pictures) == 2")  # sharper ones of this part
     opened.page.keyboard.press("0")
     opened.wait_until("list(finder.lanes.shown) == [0, 3.125]")
+    opened.listen("finder.player", "playing")
     click_at(root.locator(".mmlab-lane-plot:has(.mmlab-heat)").last, 0.02)
-    opened.wait_until("finder.player.playing")
+    opened.wait_until("True in heard")
     assert plays(root.locator("video"))
     opened.ask("finder.player.pause() is None")
 

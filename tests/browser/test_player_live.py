@@ -19,6 +19,8 @@ steps = [Segment(0.5, 1.5, "first <i>step</i>"), Segment(1.5, 2.5, "second step"
 player = views.ClipPlayer(dataset.media_path(row), 0.5, 3, segments=steps,
                           caption="move the <b>red</b> square & wait")
 player"""
+LONGER = PLAYER.replace("dataset.media_path(row), 0.5, 3,", "folder / 'minute.mp4', 0.5, 55,")
+"""It still plays when a busy machine comes to look."""
 TWICE = "display(player, player)"
 SOUND = """sound = dataset.media_path(
     dataset.manifest.index[dataset.manifest.media_path == "only sound.mp4"][0])
@@ -62,8 +64,12 @@ def wait_for_time(player: Locator, low: float, high: float) -> None:
 
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
-def test_mouse_keys_and_python_drive_the_player(opened_player, theme):
-    opened = opened_player(theme, "player", PLAYER)
+def test_mouse_keys_and_python_drive_the_player(opened_player, views_corpus, theme):
+    path = views_corpus / "minute.mp4"
+    write_video(
+        path, 60.0, picture=grey_clock(seconds_to_grey=3.0), sound=tone(), frames_per_second=5
+    )
+    opened = opened_player(theme, "player", LONGER)
     player = opened.view(".mmlab-player")
     expect(player).to_contain_text("move the <b>red</b> square & wait")  # markup is text
     assert player.locator("b, i").count() == 0
@@ -73,6 +79,7 @@ def test_mouse_keys_and_python_drive_the_player(opened_player, theme):
     player.locator(".mmlab-play").click()
     assert plays(player.locator("video")), "play does not play"
     opened.wait_until("player.playing and player.current_time > 0.5")
+    a_pause_taken_back_at_once_is_none(player)
     player.locator(".mmlab-play").click()
     opened.wait_until("not player.playing")
     keys_move_it(opened, player)
@@ -87,8 +94,25 @@ def test_mouse_keys_and_python_drive_the_player(opened_player, theme):
     assert opened.errors == []
 
 
+def a_pause_taken_back_at_once_is_none(player: Locator) -> None:
+    """The browser tells of the pause when it plays again already."""
+    player.evaluate(
+        """async (player) => {
+            const told = { once: true };
+            const video = player.querySelector("video");
+            const paused = new Promise((heard) => video.addEventListener("pause", heard, told));
+            const play = player.querySelector(".mmlab-play");
+            play.click();
+            play.click();
+            await paused;
+        }"""
+    )
+    assert player.locator(".mmlab-play").get_attribute("aria-label") == "Pause"
+    assert plays(player.locator("video"))
+
+
 def keys_move_it(opened: Opened, player: Locator) -> None:
-    """All seconds are those of the file; the clip goes from 0.5 to 3."""
+    """All seconds are those of the file; the clip goes from 0.5 to 55."""
     press = opened.page.keyboard.press
     player.focus()
     press("Home")
@@ -96,7 +120,13 @@ def keys_move_it(opened: Opened, player: Locator) -> None:
     press("ArrowRight")
     wait_for_time(player, 1.49, 1.51)
     press("l")
-    wait_for_time(player, 2.99, 3)
+    wait_for_time(player, 6.49, 6.51)
+    press("j")
+    wait_for_time(player, 1.49, 1.51)
+    press("End")
+    wait_for_time(player, 54.99, 55)
+    press("Home")
+    wait_for_time(player, 0.5, 0.51)
     press("j")
     wait_for_time(player, 0.5, 0.51)
     press("n")

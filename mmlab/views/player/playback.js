@@ -39,6 +39,10 @@ class Stills extends EventTarget {
     this.dispatchEvent(new Event("timeupdate"));
   }
 
+  get ended() {
+    return this.place >= this.length;
+  }
+
   async play() {
     this.paused = false;
     let before = performance.now();
@@ -195,8 +199,9 @@ class Playback {
     this.changed();
   }
 
+  // Events come a moment late: meanwhile somebody may have moved on, or pressed play again.
   onEnd() {
-    if (!this.piece) return;
+    if (!this.piece || !this.media.ended) return;
     const { end } = this.piece;
     this.at = end;
     if (end >= this.span[1] - SLACK) this.going = false;
@@ -218,7 +223,8 @@ class Playback {
 
   // The browser's own media keys pause too; the end of a piece also does, without our wish.
   onPause() {
-    if (this.media !== this.video || !this.piece || this.video.ended || !this.going) return;
+    const resting = this.video.paused && !this.video.ended;
+    if (this.media !== this.video || !this.piece || !resting || !this.going) return;
     this.going = false;
     this.changed();
   }
