@@ -20,6 +20,7 @@ from mmlab.views.recall_picture import highest_recall, recall_matrix
 from mmlab.views.stamp import Stamped
 from mmlab.views.static import Picture
 from mmlab.views.stills import cards_picture, shorten
+from mmlab.views.stylesheet import stylesheet
 
 if TYPE_CHECKING:
     from mmlab.retrieval import Retriever
@@ -192,7 +193,7 @@ class RecallGrid(anywidget.AnyWidget):
     """
 
     _esm = Path(__file__).with_name("recall_matrix.js")
-    _css = Path(__file__).with_name("recall_matrix.css")
+    _css = stylesheet(Path(__file__).with_name("recall_matrix.css"))
 
     measure = traitlets.Unicode().tag(sync=True)
     cells = traitlets.List(traitlets.Dict()).tag(sync=True)

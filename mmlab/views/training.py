@@ -16,6 +16,7 @@ from IPython.display import display, update_display
 
 from mmlab.training import EpochRecord, Outcome, Plan, StepRecord, Watcher
 from mmlab.views.static import Picture, StandsStill
+from mmlab.views.stylesheet import stylesheet
 from mmlab.views.training_curves import TrainingCurves
 from mmlab.views.training_picture import BLIND, curves_picture, line_colours, recall_colours
 
@@ -52,7 +53,7 @@ class LiveTraining(StandsStill, Watcher, anywidget.AnyWidget):
     """
 
     _esm = Path(__file__).with_suffix(".js")
-    _css = Path(__file__).with_suffix(".css")
+    _css = stylesheet(Path(__file__).with_suffix(".css"))
 
     shown: Any = traitlets.Dict().tag(sync=True)
     stopping = traitlets.Bool(False).tag(sync=True)

@@ -16,6 +16,7 @@ from mmlab.views.player import ClipPlayer
 from mmlab.views.posters import poster_jpeg
 from mmlab.views.static import Picture, StandsStill
 from mmlab.views.stills import shorten
+from mmlab.views.stylesheet import stylesheet
 from mmlab.workbench.comparison_picture import comparison_picture
 from mmlab.workbench.status_line import StatusLine
 
@@ -131,7 +132,7 @@ class ComparisonBoard(anywidget.AnyWidget):
     """
 
     _esm = Path(__file__).with_name("comparison.js")
-    _css = Path(__file__).with_name("comparison.css")
+    _css = stylesheet(Path(__file__).with_name("comparison.css"))
 
     rows: Any = traitlets.List().tag(sync=True)
     top = traitlets.Int().tag(sync=True)

@@ -18,6 +18,7 @@ from mmlab.views.attention.panorama import webp
 from mmlab.views.map.background import Background
 from mmlab.views.player import ClipPlayer
 from mmlab.views.posters import Span, film_strip, wave_strip
+from mmlab.views.stylesheet import stylesheet
 from mmlab.views.theme import FUSED
 
 HERE, CLOCK = Path(__file__).parent, Path(attention.__file__).parent
@@ -67,7 +68,7 @@ class MomentLanes(anywidget.AnyWidget):
     """
 
     _esm = "\n".join(path.read_text(encoding="utf-8") for path in SCRIPTS)
-    _css = HERE / "moment_lanes.css"
+    _css = stylesheet(HERE / "moment_lanes.css")
 
     lanes: Any = traitlets.List().tag(sync=True)
     heat = traitlets.Bytes().tag(sync=True)

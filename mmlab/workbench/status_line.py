@@ -7,6 +7,8 @@ from pathlib import Path
 import anywidget
 import traitlets
 
+from mmlab.views.stylesheet import stylesheet
+
 FOLDER = Path(__file__).parent
 STYLES = ("results.css", "comparison.css")
 
@@ -22,7 +24,7 @@ class StatusLine(anywidget.AnyWidget):
     """
 
     _esm = FOLDER / "status_line.js"
-    _css = "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in STYLES)
+    _css = stylesheet(*(FOLDER / name for name in STYLES))
 
     words = traitlets.Unicode().tag(sync=True)
     problem = traitlets.Bool(False).tag(sync=True)

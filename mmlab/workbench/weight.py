@@ -7,6 +7,8 @@ from pathlib import Path
 import anywidget
 import traitlets
 
+from mmlab.views.stylesheet import stylesheet
+
 
 class Weight(anywidget.AnyWidget):
     """A labelled slider with a switch, where ipywidgets' own slider has no name to be read out.
@@ -26,7 +28,7 @@ class Weight(anywidget.AnyWidget):
     """
 
     _esm = Path(__file__).with_suffix(".js")
-    _css = Path(__file__).with_name("workbench.css")
+    _css = stylesheet(Path(__file__).with_name("workbench.css"))
 
     label = traitlets.Unicode().tag(sync=True)
     value = traitlets.Float(1.0, min=0.0).tag(sync=True)

@@ -65,7 +65,7 @@ function drawWords(part) {
   for (const word of part.words) {
     const item = element("li", "");
     item.append(element("span", "mmlab-why-word", word.name));
-    item.append(drawBar(word.value, "#cc79a7", scale));
+    item.append(drawBar(word.value, "var(--mmlab-text)", scale));
     item.append(element("span", "mmlab-why-number", word.share));
     list.append(item);
   }

@@ -17,6 +17,7 @@ from mmlab.question.why import HitReasons
 from mmlab.question.why_telling import counterfactuals, ordinal, placed, sense
 from mmlab.views.static import Picture, StandsStill
 from mmlab.views.stills import clip_picture, shorten
+from mmlab.views.stylesheet import stylesheet
 from mmlab.views.theme import PLAIN, colour_of
 from mmlab.workbench.cards import CardPlayer, Seen
 from mmlab.workbench.why_picture import why_picture
@@ -97,7 +98,7 @@ class WhyBars(anywidget.AnyWidget):
     """
 
     _esm = FOLDER / "why_panel.js"
-    _css = FOLDER / "why_panel.css"
+    _css = stylesheet(FOLDER / "why_panel.css")
 
     reasons = traitlets.Dict().tag(sync=True)
     greeting = traitlets.Unicode(GREETING).tag(sync=True)

@@ -22,6 +22,7 @@ from mmlab.views.attention.panorama import FILM, SPECTROGRAM, WAVE, WAVE_HEIGHT,
 from mmlab.views.attention.telling import unit_of
 from mmlab.views.player import ClipPlayer
 from mmlab.views.posters import Span
+from mmlab.views.stylesheet import stylesheet
 from mmlab.views.theme import FUSED, MODALITY_COLOURS, MODALITY_WORDS
 
 HERE = Path(__file__).parent
@@ -31,7 +32,7 @@ SCRIPT = "\n".join(
 )
 """One ESM module of several parts: a front end loads no second file beside the first."""
 
-STYLE = HERE.joinpath("clock.css").read_text()
+STYLE = stylesheet(HERE / "clock.css")
 HEAT_HEIGHT = 34
 SHOWN_WITH: dict[Modality, dict[str, tuple[str, int]]] = {
     "video": {FILM: ("picture", 0)},

@@ -11,6 +11,7 @@ import numpy as np
 import traitlets
 
 from mmlab.views.map.look import Look
+from mmlab.views.stylesheet import stylesheet
 
 
 class MapLegend(anywidget.AnyWidget):
@@ -28,7 +29,7 @@ class MapLegend(anywidget.AnyWidget):
     """
 
     _esm = Path(__file__).with_name("legend.js")
-    _css = Path(__file__).with_name("map.css")
+    _css = stylesheet(Path(__file__).with_name("map.css"))
 
     column = traitlets.Unicode().tag(sync=True)
     entries: Any = traitlets.List().tag(sync=True)

@@ -17,6 +17,7 @@ from mmlab.views.player.pieces import BYTE_BUDGET, cut_piece, take_stills
 from mmlab.views.posters import Span, loudness_bars, poster_image, poster_jpeg
 from mmlab.views.static import Picture, StandsStill
 from mmlab.views.stills import clip_picture
+from mmlab.views.stylesheet import stylesheet
 
 FOLDER = Path(__file__).parent
 SCRIPTS = ("elements.js", "marks.js", "playback.js", "player.js")
@@ -62,7 +63,7 @@ class ClipPlayer(StandsStill, anywidget.AnyWidget):
     """
 
     _esm = "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS)
-    _css = FOLDER / "player.css"
+    _css = stylesheet(FOLDER / "player.css")
 
     poster = traitlets.Bytes().tag(sync=True)
     wave = traitlets.Bytes().tag(sync=True)

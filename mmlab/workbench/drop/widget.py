@@ -11,6 +11,7 @@ import traitlets
 
 from mmlab.media import MediaError
 from mmlab.question.uploads import MOST_BYTES, MOST_SECONDS, Incoming, Upload, describe
+from mmlab.views.stylesheet import stylesheet
 
 FOLDER = Path(__file__).parent
 SCRIPTS = ("elements.js", "recording.js", "sending.js", "drop.js")
@@ -41,7 +42,7 @@ class MediaDrop(anywidget.AnyWidget):
     """
 
     _esm = "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS)
-    _css = FOLDER / "drop.css"
+    _css = stylesheet(FOLDER / "drop.css")
 
     file_name = traitlets.Unicode().tag(sync=True)
     note = traitlets.Unicode().tag(sync=True)
