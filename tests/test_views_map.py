@@ -477,8 +477,8 @@ def test_a_map_of_other_vectors_says_what_it_is_made_of(space):
 def test_equal_vectors_leave_nothing_to_trust():
     table = pd.DataFrame({"clip_id": [f"c{n}" for n in range(12)]})
     view = EmbeddingMap(embedding_space_of(np.ones((12, 4)), table))
-    wait_for(lambda: "are the same" in view.canvas.status.value)
-    assert "trustworthiness" not in view.canvas.status.value
+    wait_for(lambda: "are the same" in view.canvas.corner.value)
+    assert "trustworthiness" not in view.canvas.corner.value
     assert "trustworthiness" not in view.still().sentence
 
 

@@ -50,8 +50,20 @@ def test_exported_output_holds_no_widget_and_escapes_the_sentence(monkeypatch):
     data, _ = Still()._repr_mimebundle_()
     assert set(data) == STILL
     tags = BeautifulSoup(data["text/html"], "html.parser").find_all(True)
-    assert [tag.name for tag in tags] == ["figure", "img", "figcaption"]
-    assert tags[1]["alt"] == tags[2].text == 'a "plain" <b>figure</b>'
+    assert [tag.name for tag in tags] == ["style", "figure", "img", "figcaption"]
+    assert tags[2]["alt"] == tags[3].text == 'a "plain" <b>figure</b>'
+
+
+@pytest.mark.parametrize("drawn", [True, False])
+def test_drawings_turn_dark_with_the_page_and_photographs_do_not(drawn):
+    figure = Figure(figsize=(2, 1))
+    axes = figure.subplots()
+    axes.plot([0, 1])
+    if not drawn:
+        axes.imshow([[0, 1]])
+    page = Picture(figure, "words")._repr_mimebundle_()[0]["text/html"]
+    tags = BeautifulSoup(page, "html.parser")
+    assert bool(tags.find("style")) == bool(tags.select("img.mmlab-drawn")) == drawn
 
 
 def exported(kind):

@@ -21,6 +21,7 @@ import comm
 import matplotlib
 import psutil
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage, BboxImage, FigureImage
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
@@ -33,6 +34,13 @@ STAMP = "mmlab"
 """The field of a PNG's text in which the stamp of its view lies."""
 
 MADE_OF_GREY = "#6E6E6E"
+
+IN_THE_DARK = """<style>
+:is([data-jp-theme-light="false"], .vscode-dark) .mmlab-drawn {
+  filter: invert(0.93) hue-rotate(180deg);
+}
+</style>"""
+"""A drawing on a dark page: white is dark and dark is light, and blue stays blue."""
 
 MimeBundle = tuple[dict[str, Any], dict[str, Any]]
 
@@ -68,6 +76,12 @@ class Picture:
         image.save(written, format="png", pnginfo=told, dpi=(PIXELS_PER_INCH, PIXELS_PER_INCH))
         return written.getvalue()
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether it is all lines and words, with nothing photographed or of graded colours."""
+        images = AxesImage, BboxImage, FigureImage
+        return not self.figure.findobj(lambda one: isinstance(one, images))
+
     def save(self, path: Path | str) -> None:
         """Write the PNG to a file, whole or not at all."""
         target = Path(path)
@@ -80,7 +94,7 @@ class Picture:
         width, height = (
             round(100 * pixels / PIXELS_PER_INCH) for pixels in Image.open(io.BytesIO(png)).size
         )
-        told = _figure_tag(encoded, self.sentence, width)
+        told = _figure_tag(encoded, self.sentence, width, drawn=self.is_drawn)
         data = {"text/html": told, "image/png": encoded, "text/plain": self.sentence}
         shape = {"alt": self.sentence, "width": width, "height": height}
         return data, {"image/png": shape}
@@ -153,13 +167,14 @@ def _with_line_below(image: Image.Image, words: str) -> Image.Image:
     return taller
 
 
-def _figure_tag(encoded: str, sentence: str, width: int) -> str:
+def _figure_tag(encoded: str, sentence: str, width: int, *, drawn: bool) -> str:
     # nbconvert's page drops the alternative text of image/png, so the page gets a tag of ours.
     # The sentence is there to see, too: a page that is printed has no alternative text.
     told = html.escape(sentence, quote=True)
     return (
-        f'<figure style="margin: 0; max-width: {width}px">'
-        f'<img src="data:image/png;base64,{encoded}" alt="{told}" width="{width}" '
+        f'{IN_THE_DARK * drawn}<figure style="margin: 0; max-width: {width}px">'
+        f'<img class="{"mmlab-drawn" * drawn}" src="data:image/png;base64,{encoded}" '
+        f'alt="{told}" width="{width}" '
         'style="max-width: 100%; height: auto; border-radius: 8px">'
         f'<figcaption aria-hidden="true" style="opacity: 0.8; font-size: 0.85em">{told}'
         "</figcaption></figure>"

@@ -121,7 +121,7 @@ def find_the_answers_on_a_map(root: Locator) -> None:
     open_tab(root, "Map")
     view = root.locator(".mmlab-map")
     expect(view.locator(".js-plotly-plot canvas").first).to_be_visible()
-    expect(view.locator(".mmlab-map-status")).to_contain_text("trustworthiness")
+    expect(view.locator(".mmlab-map-corner")).to_contain_text("trustworthiness")
 
 
 def open_tab(root: Locator, name: str) -> None:

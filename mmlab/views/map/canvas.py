@@ -26,7 +26,7 @@ ALL_HIDDEN = "Every point is hidden."
 
 
 class MapCanvas(ipywidgets.VBox):
-    """Points, lines, star and labels, with the line below that says what layout this is.
+    """Points, lines, star and labels; what layout this is stands in their corner.
 
     Attributes:
         placed: the layout that is drawn now.
@@ -61,7 +61,9 @@ class MapCanvas(ipywidgets.VBox):
         self.status = ipywidgets.HTML().add_class("mmlab-map-status")
         self.stop = ipywidgets.Button(description="Stop", icon="stop", tooltip="Keep the PCA")
         self.stop.layout = {"width": "auto", "display": "none"}
-        canvas = ipywidgets.Box([self.engine.canvas]).add_class("mmlab-map-canvas")
+        self.corner = ipywidgets.HTML().add_class("mmlab-map-corner")
+        drawn = [self.engine.canvas, self.corner]
+        canvas = ipywidgets.Box(drawn).add_class("mmlab-map-canvas")
         super().__init__([canvas, ipywidgets.HBox([self.status, self.stop])])
         self._lay_out(settings)
 
@@ -96,7 +98,7 @@ class MapCanvas(ipywidgets.VBox):
         self._draw_overlay()
 
     def say(self, sentence: str = "") -> None:
-        """A sentence below the points, before the layout's own line."""
+        """A sentence below the points."""
         self._said = sentence
         self._tell()
 
@@ -114,8 +116,9 @@ class MapCanvas(ipywidgets.VBox):
         return ALL_HIDDEN if len(self.space) else EMPTY
 
     def _tell(self) -> None:
-        lines = [self._said, self._progress, self._nothing, *self._notes, self.placed.caption]
+        lines = [self._said, self._progress, self._nothing, *self._notes]
         self.status.value = "<br>".join(escape(line) for line in lines if line)
+        self.corner.value = escape(self.placed.caption)
 
     def _lay_out(self, settings: dict[str, Any]) -> None:
         """PCA at once and UMAP when it is ready; a page that nobody watches waits for it."""
