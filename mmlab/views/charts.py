@@ -34,20 +34,22 @@ def recall_chart(
         title: stands above the chart.
     """
     names = [f"{row.query} → {row.gallery}" for row in scores.itertuples()]
-    figure = Figure(figsize=(10.5, 1.9 + 0.5 * len(names)))
+    height = 1.9 + 0.5 * len(names)
+    figure = Figure(figsize=(10.5, height))
     panels = figure.subplots(1, len(cutoffs), sharey=True, squeeze=False)[0]
-    figure.subplots_adjust(left=0.235, right=0.955, wspace=0.24, bottom=0.16, top=0.8)
+    edges = {"bottom": 0.62 / height, "top": 1 - 0.78 / height}
+    figure.subplots_adjust(left=0.235, right=0.955, wspace=0.24, **edges)
     best = _ceiling_by_direction(ceilings)
     for axes, cutoff in zip(panels, cutoffs, strict=True):
         chance = 100 * min(cutoff / clips, 1) if clips else None
         _recall_panel(axes, scores, f"R@{cutoff}", best, chance)
     panels[0].set_yticks(range(len(names)), names)
     panels[0].set_ylim(len(names) - 0.4, -0.6)
-    figure.text(0.012, 0.975, title, va="top", fontsize=14, fontweight="bold")
+    figure.text(0.012, 1 - 0.1 / height, title, va="top", fontsize=14, fontweight="bold")
     marks = ["line: 95 % interval"]
     marks += ["pale: what an ideal observer reaches"] if best else []
     marks += ["dotted: chance"] if clips else []
-    figure.text(0.012, 0.02, " · ".join(marks), color=MUTED, fontsize=10)
+    figure.text(0.012, 0.08 / height, " · ".join(marks), color=MUTED, fontsize=10)
     return Picture(figure, _recall_sentence(names, scores, f"R@{cutoffs[0]}", title))
 
 

@@ -19,7 +19,11 @@ steps = [Segment(0.5, 1.5, "first <i>step</i>"), Segment(1.5, 2.5, "second step"
 player = views.ClipPlayer(dataset.media_path(row), 0.5, 3, segments=steps,
                           caption="move the <b>red</b> square & wait")
 player"""
-LONGER = PLAYER.replace("dataset.media_path(row), 0.5, 3,", "folder / 'minute.mp4', 0.5, 55,")
+LONGER = (
+    PLAYER.replace("dataset.media_path(row), 0.5, 3,", "folder / 'minute.mp4', 0.5, 55,")
+    .replace("(0.5, 1.5,", "(0.5, 25,")
+    .replace("(1.5, 2.5,", "(25, 50,")
+)
 """It still plays when a busy machine comes to look."""
 TWICE = "display(player, player)"
 SOUND = """sound = dataset.media_path(
@@ -130,11 +134,11 @@ def keys_move_it(opened: Opened, player: Locator) -> None:
     press("j")
     wait_for_time(player, 0.5, 0.51)
     press("n")
-    wait_for_time(player, 1.49, 1.51)
+    wait_for_time(player, 24.99, 25.01)
     press("ArrowRight")
     press("ArrowRight")
     press("p")
-    wait_for_time(player, 1.49, 1.51)
+    wait_for_time(player, 24.99, 25.01)
     mute = player.locator(".mmlab-mute")
     press("m")
     expect(mute).to_have_attribute("aria-label", "Unmute")
@@ -153,7 +157,7 @@ def segments_are_marked(opened: Opened, player: Locator) -> None:
     segments = player.locator(".mmlab-segment")
     assert segments.all_inner_texts() == ["first <i>step</i>", "second step"]
     segments.nth(1).click()
-    wait_for_time(player, 1.49, 1.51)
+    wait_for_time(player, 24.99, 25.01)
     expect(segments.nth(1)).to_have_attribute("aria-current", "true")
 
 
