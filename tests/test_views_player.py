@@ -239,6 +239,22 @@ def test_seconds_that_are_none_are_refused_and_change_nothing(player, media_fold
     assert player.sent == []
 
 
+def test_a_late_word_about_the_clip_before_is_not_heard(player, media_folder):
+    old = player.generation
+    player.set_state({"told": [old, 1.5, True], "current_time": 1.5, "playing": True})
+    assert (player.current_time, player.playing) == (1.5, True)
+    player.show(media_folder / "green left.mp4", 0.5, 2.0)
+    player.set_state({"told": [old, 2.4, True], "current_time": 2.4, "muted": True})
+    assert (player.current_time, player.playing, player.muted) == (0.5, False, True)
+    player.set_state({"told": [old + 1, 0.75, True], "current_time": 0.7, "playing": False})
+    assert (player.current_time, player.playing) == (0.75, True), "told is whole, the rest is not"
+
+
+def test_a_clip_from_before_the_file_is_refused(media_folder):
+    with pytest.raises(ValueError, match="start_seconds of the clip is -5.0; .* from 0 up"):
+        ClipPlayer(media_folder / "green left.mp4", -5.0, 1.0)
+
+
 def test_what_ends_before_it_starts_is_refused(player, media_folder):
     path = media_folder / "green left.mp4"
     with pytest.raises(ValueError, match="the clip starts at 2.0 s and ends at 1.0 s"):

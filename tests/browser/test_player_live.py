@@ -161,6 +161,23 @@ def segments_are_marked(opened: Opened, player: Locator) -> None:
     expect(segments.nth(1)).to_have_attribute("aria-current", "true")
 
 
+def test_another_clip_while_one_plays_starts_at_its_own_start(opened_player, views_corpus):
+    path = views_corpus / "minute.mp4"
+    write_video(path, 60.0, picture=grey_clock(seconds_to_grey=3.0), sound=tone())
+    opened = opened_player("Light", "another", LONGER)
+    player = opened.view(".mmlab-player")
+    player.locator(".mmlab-play").click()
+    for start in (30, 0, 30, 0, 30, 0):
+        assert plays(player.locator("video")), f"it does not play before the clip from {start}"
+        opened.wait_until("player.playing")
+        opened.ask(f"player.show(folder / 'minute.mp4', {start}, {start + 20})")
+        opened.page.wait_for_timeout(500)  # a late word of the clip before would come by now
+        assert opened.ask("(player.playing, player.current_time)") == (False, start)
+        expect(player.locator(".mmlab-player-clock")).to_contain_text(f"0:{start:02d}")
+        player.locator(".mmlab-play").click()
+    assert opened.errors == []
+
+
 def test_two_views_of_one_player_stay_in_step(opened_player):
     opened = opened_player("Light", "twice", PLAYER.rsplit("\n", 1)[0], TWICE)
     first, second = (opened.page.locator(".mmlab-player").nth(n) for n in range(2))

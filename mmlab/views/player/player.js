@@ -34,9 +34,11 @@ function render({ model, el }) {
   const blank = () => Boolean(model.get("message")) && poster.hidden && parts.wave.hidden;
   const send = (request) => model.send({ ...request, generation, view: id });
 
+  // Times go with the clip that they are of: meanwhile Python may have put another one here.
   function tell(changes) {
     telling = true;
     for (const [name, value] of Object.entries(changes)) model.set(name, value);
+    model.set("told", [generation, model.get("current_time"), model.get("playing")]);
     telling = false;
     model.save_changes();
     draw();
@@ -126,8 +128,7 @@ function render({ model, el }) {
 
   function take() {
     if (mine()) return;
-    playback.at = model.get("current_time");
-    if (playback.piece) playback.moveTo(playback.at);
+    playback.moveTo(model.get("current_time"));
     tell({ owner: id });
   }
 
@@ -262,6 +263,7 @@ function render({ model, el }) {
 function initialize({ model }) {
   if (!model.get("owner")) return;
   model.set({ owner: "", playing: false });
+  model.set("told", [model.get("generation"), model.get("current_time"), false]);
   model.save_changes();
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import RLock
 from typing import Any, NamedTuple
 
 import anywidget
@@ -73,11 +74,12 @@ class ClipPlayer(StandsStill, anywidget.AnyWidget):
     marks: Any = traitlets.List().tag(sync=True)
     start_seconds = traitlets.Float().tag(sync=True)
     end_seconds = traitlets.Float().tag(sync=True)
-    current_time = traitlets.Float().tag(sync=True)
-    playing = traitlets.Bool().tag(sync=True)
+    current_time = traitlets.Float().tag(sync=True, echo_update=False)  # it has moved on since
+    playing = traitlets.Bool().tag(sync=True, echo_update=False)
     muted = traitlets.Bool().tag(sync=True)
     generation = traitlets.Int().tag(sync=True)
     owner = traitlets.Unicode().tag(sync=True)  # which of several views of this player sounds
+    told: Any = traitlets.List().tag(sync=True)  # by the browser: generation, seconds, playing
 
     def __init__(
         self,
@@ -90,6 +92,7 @@ class ClipPlayer(StandsStill, anywidget.AnyWidget):
         segments: Sequence[Segment] = (),
         byte_budget: int = BYTE_BUDGET,
     ) -> None:
+        self._showing = RLock()  # a front end may speak in a thread of its own
         super().__init__()
         self.byte_budget = byte_budget
         self.media_path: Path | None = None
@@ -142,14 +145,23 @@ class ClipPlayer(StandsStill, anywidget.AnyWidget):
         self.media_path = None if media_path is None else Path(media_path)
         end, message = self._measure(start_seconds, end_seconds)
         with self.hold_sync():
-            self.start_seconds, self.end_seconds = start_seconds, end
-            self.current_time, self.playing = start_seconds, False
+            with self._showing:
+                self.generation += 1
+                self.start_seconds, self.end_seconds = start_seconds, end
+                self.current_time, self.playing = start_seconds, False
             self.caption, self.heading, self.message = caption, heading, message
             self.marks = [_as_mark(segment) for segment in sorted(segments)]
             self.poster = self.wave = b""
             if with_poster:
                 self.load_poster()
-            self.generation += 1
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """What the browser says; a late word about the clip that was here before is not heard."""
+        generation, *now = sync_data.get("told") or [-1, self.current_time, self.playing]
+        times = dict(zip(("current_time", "playing"), now, strict=True))
+        sync_data = {name: value for name, value in sync_data.items() if name not in times}
+        with self._showing:
+            super().set_state(sync_data | (times if generation == self.generation else {}))
 
     def load_poster(self) -> None:
         """Fetch the picture that `show(..., with_poster=False)` left out, or the sound's wave."""
@@ -253,8 +265,8 @@ class ClipPlayer(StandsStill, anywidget.AnyWidget):
 
 def _check_span(name: str, start_seconds: float, end_seconds: float) -> None:
     for field, seconds in (("start_seconds", start_seconds), ("end_seconds", end_seconds)):
-        if not math.isfinite(seconds):
-            raise ValueError(f"{field} of {name} is {seconds}; give finite seconds")
+        if not 0 <= seconds < math.inf:
+            raise ValueError(f"{field} of {name} is {seconds}; give finite seconds from 0 up")
     if start_seconds > end_seconds:
         raise ValueError(
             f"{name} starts at {start_seconds} s and ends at {end_seconds} s; "
