@@ -403,6 +403,20 @@ def test_a_page_holds_links_and_worth_of_every_heat(view, tmp_path):
     )
 
 
+def test_a_sentence_without_known_words_changes_no_other_choice(view):
+    view.weighting.value = chosen = "attention, head 1"
+    view.sentence.value = "?!"
+    assert chosen not in view.token_map.weights
+    view.sentence.value = ""
+    assert view.weighting.value == chosen
+    assert view.sentence.placeholder == view.player.caption, "what is asked is told nowhere"
+
+
+def test_a_part_that_ends_before_it_starts_is_refused(view):
+    with pytest.raises(ValueError, match=r"shown is a start and a later end .* \(5, 1\)"):
+        AttentionView(view.retriever, view.clip_id, shown=(5, 1))
+
+
 def test_an_unknown_heat_is_refused():
     with pytest.raises(ValueError, match="no heat 'warmth'; there are attention, mean of heads"):
         AttentionView.of(token_map(), weighting="warmth")

@@ -40,7 +40,10 @@ class Asking:
         self.block = dropdown("Block", blocks if block in blocks.values() else {str(block): block})
         self.block.value = block
         self.sentence = ipywidgets.Text(
-            value=question.caption or own, description="Sentence", continuous_update=False
+            value=question.caption or own,
+            placeholder=own,  # which an empty field stands for
+            description="Sentence",
+            continuous_update=False,
         )
         self.sentence.style.description_width = "initial"
         self.sentence.layout = {"flex": "1 1 320px", "max_width": "640px", "min_width": "220px"}

@@ -85,6 +85,8 @@ class AttentionView(Stamped, ipywidgets.VBox):
         self._maps.answer(self._explained.question, lambda: self._explained)
         self._asking.observe(self._on_question)
         if shown is not None:
+            if not shown[0] < shown[1]:
+                raise ValueError(f"shown is a start and a later end in seconds; found {shown}")
             self.clock.shown = list(shown)
         if second is not None:
             self.seek(second)
@@ -207,6 +209,7 @@ class AttentionView(Stamped, ipywidgets.VBox):
             self.weighting.value = weighting
         elif weighting is not None and not problem:
             raise ValueError(f"no heat {weighting!r}; there are {', '.join(token_map.weights)}")
+        self._wished = self.weighting.value
         own = self._asking.own  # whatever it is asked
         self.player = ClipPlayer(token_map.media_path, *token_map.span, caption=own)
         self.player.layout.width = "360px"
@@ -256,8 +259,8 @@ class AttentionView(Stamped, ipywidgets.VBox):
     def _show(self, about: Explained) -> None:
         same_words = list(self.token_map.words) == list(about.token_map.words)
         self._take(about)
-        known, wanted = list(self.token_map.weights), self.weighting.value
-        wanted, self._changing = wanted if wanted in known else known[0], True
+        known, wished = list(self.token_map.weights), self._wished
+        wanted, self._changing = wished if wished in known else known[0], True
         if not same_words:
             self.clock.chosen = 0
         if known != list(self.weighting.options):
@@ -269,7 +272,8 @@ class AttentionView(Stamped, ipywidgets.VBox):
 
     def _on_weighting(self, _: Any) -> None:
         if not self._changing:
-            self.clock.weigh(self.weighting.value)
+            self._wished = self.weighting.value
+            self.clock.weigh(self._wished)
             self._tell()
 
     def _tell(self) -> None:
