@@ -18,6 +18,7 @@ from mmlab.evaluation.segment_files import save_segments
 from mmlab.evaluation.segments import above_level, find_segments, mean_score
 from mmlab.question import known_words
 from mmlab.readers.subtitles import read_subtitles
+from mmlab.retrieval import Retriever
 from mmlab.workbench import moment_search
 from mmlab.workbench.moment_edits import Edited
 from mmlab.workbench.moment_lanes import SCRIPTS, lane_heat, scale_in_words
@@ -205,6 +206,20 @@ def test_only_videos_of_the_dataset_can_be_typed(finder, tmp_path):
     finder.controls.media.value = "green left.mp4"
     assert (finder.media, finder.lanes.seconds) == ("green left.mp4", 2.5)
     assert finder.segments.end_seconds.max() <= 2.5
+
+
+def test_a_video_of_a_split_that_is_left_out_is_opened_by_code_alone(tiny_retriever):
+    clips = tiny_retriever.dataset
+    served = clips.select(media_id="green left.mp4")
+    finder = MomentFinder(Retriever(tiny_retriever.model, served), "green left.mp4", STEPS)
+    finder.controls.media.value = "red right.mp4"
+    assert "There is no video “red right.mp4”" in finder.controls.message.words
+    assert finder.media == "green left.mp4"
+    finder.look_into("red right.mp4")
+    assert finder.lanes.seconds == clips.media.set_index("media_id").duration_seconds[finder.media]
+    finder.controls.media.value = "green left.mp4"
+    finder.controls.media.value = "red right.mp4"
+    assert finder.media == "red right.mp4", "code opened it"
 
 
 def test_code_that_asks_names_the_video_again(finder):

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -111,8 +111,13 @@ class MomentSearch:
         except (MediaError, OSError, ValueError) as error:
             return f"Not found: {error}."
 
+    @cached_property
+    def offered(self) -> list[str]:
+        """The videos that the clips are of; the dataset may know more, of splits left out."""
+        return list(dict.fromkeys(self.retriever.dataset.manifest.media_id))
+
     def knows(self, media: str) -> bool:
-        """Whether it is a video of the dataset."""
+        """Whether it is a video of the dataset, of whatever split."""
         return bool((self.retriever.dataset.media.media_id == media).any())
 
     def path_of(self, media: str) -> Path | None:

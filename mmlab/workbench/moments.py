@@ -74,9 +74,8 @@ class MomentFinder(Stamped, ipywidgets.VBox):
         self._newest = Newest()
         self._edited: Edited | None = None
         self.media, self._opened = str(media), {str(media)}
-        offered = list(dict.fromkeys(retriever.dataset.manifest.media_id))
         among = self._search.combination(among)
-        self.controls = MomentControls(offered, self._search.combinations, among)
+        self.controls = MomentControls(self._search.offered, self._search.combinations, among)
         self.player = ClipPlayer()
         self.lanes = MomentLanes(self.player, self._moved, self.reset)
         self.controls.on_ask(self._ask)
@@ -208,9 +207,9 @@ class MomentFinder(Stamped, ipywidgets.VBox):
         self.lanes.look_into(path, self._search.seconds_of(media))
 
     def _open_chosen(self, media: str) -> None:
-        """A typed path is not opened: only a video of the dataset, or one that code opened."""
+        """A typed path is not opened: only a video that is offered, or one that code opened."""
         self._newest.overtake()
-        if not self._search.knows(media) and media not in self._opened:
+        if media not in self._search.offered and media not in self._opened:
             below = f"What is below is of {Path(self.media).name}."
             told = f"There is no video “{media}” in the dataset. {below}"
             self.controls.message.say(told, problem=True)
