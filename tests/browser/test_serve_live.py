@@ -175,3 +175,18 @@ def test_a_colleague_finds_a_moment_and_the_kernel_goes_with_the_page(open_page,
             return
         other.wait_for_timeout(200)
     raise AssertionError("its kernel goes on")
+
+
+def test_a_page_whose_server_ends_says_so(browser, tiny_run, tmp_path):
+    with serving_page(tiny_run, tmp_path) as served:
+        page = browser.new_page(viewport={"width": 1360, "height": 1000})
+        page.set_default_timeout(PATIENCE)
+        page.goto(served.page)
+        ask(page, "a red square")
+        told = page.get_by_role("alert").filter(has_text="The connection to the server is lost")
+        page.wait_for_timeout(5000)
+        assert told.count() == 0, "the server is there"
+    expect(told).to_contain_text("Load the page again", timeout=10_000)
+    expect(told).to_be_in_viewport()
+    screenshot(page, "served-gone")
+    page.close()
