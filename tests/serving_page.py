@@ -34,11 +34,13 @@ class Served:
         process: of `mmlab serve`.
         address: "http://127.0.0.1:PORT".
         told: the line that it printed.
+        said: the file of what it says beside that.
     """
 
     process: psutil.Process
     address: str
     told: str
+    said: Path
 
     @property
     def page(self) -> str:
@@ -76,7 +78,8 @@ def serving_page(run: Path, folder: Path, index: str = "") -> Iterator[Served]:
     try:
         told = process.stdout.readline()
         _wait_until_up(port, process, folder / "said.txt")
-        yield Served(psutil.Process(process.pid), f"http://127.0.0.1:{port}", told)
+        address = f"http://127.0.0.1:{port}"
+        yield Served(psutil.Process(process.pid), address, told, folder / "said.txt")
     finally:
         process.send_signal(signal.SIGINT)
         status = process.wait(timeout=60)

@@ -16,7 +16,7 @@ from unittest import mock
 import ipywidgets
 import nbformat
 import pytest
-from tornado.httpclient import HTTPRequest
+from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
 from mmlab.cli import serving
@@ -89,6 +89,20 @@ def test_neither_kernels_nor_files_are_given_away(served, path, query):
     assert status >= 400
     assert "mmlab.workbench" not in text
     assert served.kernels() == before
+
+
+@pytest.mark.slow
+def test_a_stranger_at_a_kernel_fills_no_terminal(served):
+    before = len(served.said.read_text())
+    path = "api/kernels/12345678-1234-1234-1234-123456789012/channels"
+    with pytest.raises(HTTPClientError, match="403"):
+        asyncio.run(to_kernel(f"ws{served.address[4:]}/{path}"))
+    said = served.said.read_text()[before:].splitlines()
+    assert [line for line in said if not re.match(r"\d{3} GET /", line)] == []
+
+
+async def to_kernel(line):
+    return await websocket_connect(line)
 
 
 @pytest.mark.slow

@@ -85,7 +85,7 @@ def page_settings(host: str, port: int, token: str, theme: str) -> Config:
     """What Voilà is told: nothing is shown without the token, and sources never."""
     from traitlets.config import Config
 
-    from mmlab.workbench.page_door import TokenOnly, let_page_end_its_kernel
+    from mmlab.workbench.page_door import TokenOnly, error_pages, let_page_end_its_kernel
 
     settings = Config()
     settings.Voila.update(ip=host, port=port, token=token, open_browser=False, port_retries=0)
@@ -93,7 +93,8 @@ def page_settings(host: str, port: int, token: str, theme: str) -> Config:
     settings.Voila.identity_provider_class = TokenOnly
     settings.Voila.log_level = "ERROR"
     settings.Voila.tornado_settings = {
-        "headers": {"Content-Security-Policy": FROM_HERE_ALONE, "Referrer-Policy": "no-referrer"}
+        "headers": {"Content-Security-Policy": FROM_HERE_ALONE, "Referrer-Policy": "no-referrer"},
+        "jinja2_env": error_pages(),
     }
     settings.VoilaConfiguration.update(
         theme=theme,

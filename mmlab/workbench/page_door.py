@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from jinja2 import DictLoader, Environment
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.identity import IdentityProvider
 from jupyter_server.base.handlers import JupyterHandler
@@ -22,6 +23,14 @@ REFUSAL = """<!DOCTYPE html>
   <p>Open the whole address that <code>mmlab serve</code> printed; it ends with
   <code>?token=…</code>. Whoever serves this page can give it to you.</p>
 </main>
+</html>
+"""
+
+ERROR = """<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<title>{{ status_code }} {{ status_message }}</title>
+<h1>{{ status_code }} {{ status_message }}</h1>
 </html>
 """
 
@@ -47,3 +56,11 @@ class Refusal(JupyterHandler):
 def let_page_end_its_kernel(handler: JupyterHandler, **page: Any) -> None:
     """Called before a page is made: give it the cookie without which its last word is refused."""
     _ = handler.xsrf_token  # asking for it sets the cookie; Voilà does so in its login form only
+
+
+def error_pages() -> Environment:
+    """What is shown of an error; Jupyter's own fails for want of a folder that Voilà does not set.
+
+    It failed at length on the terminal of whoever serves, as often as a stranger liked.
+    """
+    return Environment(loader=DictLoader({"error.html": ERROR}), autoescape=True)
