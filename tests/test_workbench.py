@@ -13,7 +13,8 @@ from mmlab.space import embedding_space
 from mmlab.views import EmbeddingMap
 from mmlab.workbench import Workbench
 from mmlab.workbench.comparison import HINT
-from mmlab.workbench.finding import GREETING, UNWANTED_ONLY
+from mmlab.workbench.filters import Conditions
+from mmlab.workbench.finding import GREETING, UNWANTED_ONLY, Wish
 from mmlab.workbench.history import MOST_KEPT, History
 from mmlab.workbench.pacing import Newest
 from mmlab.workbench.workbench import ANSWERS, COMPARISON, HISTORY, MAP, PATIENCE_SECONDS, WHY
@@ -141,11 +142,37 @@ def test_history_brings_a_question_back(bench, ids):
     assert len(bench.history.questions) == 2
 
 
+def test_history_brings_filters_and_the_number_shown_back(bench):
+    wanted = bench.ask(QUESTION).media_id.iloc[0]
+    bench.results.filters.set("media_id", [wanted])
+    bench.results.filters.set("seconds", (0.5, 2.5))
+    filtered = bench.answers
+    assert set(filtered.media_id) == {wanted}
+    bench.composer.top.value = 5
+    bench.results.filters.set("media_id", [])
+    bench.results.filters.set("seconds", [])
+    everything = bench.answers
+    assert bench.history.questions == [QUESTION] * 6, "each is another wish"
+    told = [row.children[1].value for row in bench.history.children]
+    of = f"of clips with media_id {wanted}, and seconds 0.5 to 2.5: "
+    assert [of in words for words in told] == [False, False, True, True, False, False]
+    assert ["(show 5)" in words for words in told] == [False, False, True, False, False, False]
+    bench.history.children[3].children[0].click()
+    assert bench.composer.top.value == 3
+    assert bench.results.filters.in_words() == of[len("of clips with ") : -2]
+    assert len(bench.results.filters.chips.children) == 2
+    assert bench.answers.equals(filtered)
+    assert len(bench.history.wishes) == 6
+    bench.history.children[1].children[0].click()
+    assert bench.results.filters.in_words() == ""
+    assert bench.answers.equals(everything)
+
+
 def test_history_keeps_so_many_and_captions_are_text():
     answers = pd.DataFrame({"score": [0.5], "text": ["<b>bold</b>"]})
-    history = History(print)
+    history, anything = History(print), Conditions({}, {})
     for number in range(MOST_KEPT + 3):
-        history.note(Question.of(text=f"question {number}"), answers)
+        history.note(Wish(Question.of(text=f"question {number}"), 1, {}, anything), answers)
     assert len(history.children) == len(history.questions) == MOST_KEPT
     assert history.questions[0].parts[0].source == f"question {MOST_KEPT + 2}"
     told = history.children[0].children[1].value

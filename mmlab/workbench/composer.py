@@ -105,6 +105,11 @@ class Composer(ipywidgets.VBox):
                 "of this selection for each sense, and one media file."
             )
 
+    def show_top(self, count: int) -> None:
+        """Choose how many answers are shown; nobody is called back."""
+        with self._silently():
+            self.top.value = count
+
     def _refuse_vanished(self, part: Part) -> None:
         """A file that was asked with before may be gone by now."""
         of_media = part.modality in self.retriever.modalities and part.modality != "text"

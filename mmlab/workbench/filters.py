@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NamedTuple
 
 import ipywidgets
 import numpy as np
@@ -48,6 +48,24 @@ class Among(list[Any]):
         return isinstance(other, Among) and self.words == other.words and list.__eq__(self, other)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+class Conditions(NamedTuple):
+    """What is asked of columns.
+
+    Attributes:
+        values: those of which a column must have one.
+        ranges: the least and greatest number that a column must have.
+    """
+
+    values: dict[str, list[Any]]
+    ranges: dict[str, tuple[float, float]]
+
+    def in_words(self) -> str:
+        """Such as "ingredient onion or tomato, and seconds 3 to 5"; "" without conditions."""
+        told = [values_in_words(self.values)] if self.values else []
+        told += [f"{name} {low:g} to {high:g}" for name, (low, high) in self.ranges.items()]
+        return ", and ".join(told)
 
 
 class Filters(ipywidgets.HBox):
@@ -101,20 +119,32 @@ class Filters(ipywidgets.HBox):
             self.ranges[column] = values
         elif values:
             self.values[column] = list(values)
-        self.where = self._where()
-        self._show_chips()
-        self._on_column(None)
+        self._refresh()
         self._on_change()
 
     def keeps(self, rows: pd.DataFrame) -> np.ndarray:
         """(n,) bool: the rows that meet all conditions."""
         return rows_where(rows, self.where)
 
+    @property
+    def conditions(self) -> Conditions:
+        """Those of now; later changes do not change them."""
+        values = {column: list(wanted) for column, wanted in self.values.items()}
+        return Conditions(values, dict(self.ranges))
+
+    def restore(self, conditions: Conditions) -> None:
+        """Replace the conditions on all columns; nobody is called back."""
+        self.values, self.ranges = dict(conditions.values), dict(conditions.ranges)
+        self._refresh()
+
     def in_words(self) -> str:
-        """Such as "ingredient onion or tomato, and seconds 3 to 5"; "" without conditions."""
-        told = [values_in_words(self.values)] if self.values else []
-        told += [f"{name} {low:g} to {high:g}" for name, (low, high) in self.ranges.items()]
-        return ", and ".join(told)
+        """See `Conditions`."""
+        return self.conditions.in_words()
+
+    def _refresh(self) -> None:
+        self.where = self._where()
+        self._show_chips()
+        self._on_column(None)
 
     def _where(self) -> dict[str, list[Any]]:
         """Words and ranges become the clips that meet all: these, every index can look among."""

@@ -12,7 +12,7 @@ from mmlab.media import MediaError
 from mmlab.question import Answers, Asker, Question
 from mmlab.selection import rows_where
 from mmlab.views.counted import counted
-from mmlab.workbench.filters import values_in_words
+from mmlab.workbench.filters import Conditions, values_in_words
 
 if TYPE_CHECKING:
     from mmlab.retrieval import Retriever
@@ -38,11 +38,13 @@ class Wish(NamedTuple):
         question: or a sentence why it is none.
         top: how many answers.
         where: the filters, as `Retriever.nearest` takes them.
+        conditions: and as they were set.
     """
 
     question: Question | str
     top: int
     where: dict[str, Any]
+    conditions: Conditions
 
 
 class Found(NamedTuple):
@@ -63,7 +65,7 @@ class Found(NamedTuple):
 
 def find(asker: Asker, wish: Wish) -> Found:
     """The answers, or a sentence why there are none."""
-    question, top, where = wish
+    question, top, where, _ = wish
     nothing = no_hits(asker.retriever)
     if isinstance(question, str):
         return Found(None, nothing, as_sentence(question), True)

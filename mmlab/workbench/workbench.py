@@ -128,7 +128,7 @@ class Workbench(Stamped, ipywidgets.VBox):
         problem = attempt(lambda: self.composer.fill(question or Question.of(**parts)))
         self._asked = self._wish()
         wish = self._asked._replace(question=problem) if problem else self._asked
-        self._show(find(self.asker, wish))
+        self._show(wish, find(self.asker, wish))
         return self.answers
 
     def more_like(self, clip_id: str) -> pd.DataFrame:
@@ -194,7 +194,7 @@ class Workbench(Stamped, ipywidgets.VBox):
         )
         self.comparison = Comparison(dataset, on_choose=self._choose)
         self.why_panel = WhyPanel()
-        self.history = History(self.ask)
+        self.history = History(self._recall)
         self._panels = {
             ANSWERS: self.results,
             COMPARISON: self.comparison,
@@ -217,7 +217,7 @@ class Workbench(Stamped, ipywidgets.VBox):
 
         def deliver(found: Found) -> None:
             self._answered = wish
-            self._show(found)
+            self._show(wish, found)
 
         self._finding.run(lambda: find(self.asker, wish), deliver, pause_seconds=pause_seconds)
         after(pause_seconds + PATIENCE_SECONDS, lambda: self._ask_for_patience(wish))
@@ -233,9 +233,18 @@ class Workbench(Stamped, ipywidgets.VBox):
         """What is filled in and filtered now."""
         composer = self.composer
         question = attempt(lambda: composer.question)
-        return Wish(question, composer.top.value, self.results.where)
+        return Wish(
+            question, composer.top.value, self.results.where, self.results.filters.conditions
+        )
 
-    def _show(self, found: Found) -> None:
+    def _recall(self, wish: Wish) -> None:
+        """Ask again what was asked before, of the same clips."""
+        assert isinstance(wish.question, Question)  # nothing else is noted
+        self.composer.show_top(wish.top)
+        self.results.filters.restore(wish.conditions)
+        self.ask(wish.question)
+
+    def _show(self, wish: Wish, found: Found) -> None:
         self._question = found.question or self._question
         self.answers = found.hits
         self.message.say(found.words, problem=found.problem)
@@ -248,13 +257,13 @@ class Workbench(Stamped, ipywidgets.VBox):
         if self.answers.empty:
             self._blank()
         self._open()
-        after(SETTLED_SECONDS, lambda: self._settle(found))
+        after(SETTLED_SECONDS, lambda: self._settle(wish, found))
 
-    def _settle(self, found: Found) -> None:
+    def _settle(self, wish: Wish, found: Found) -> None:
         """Keep a question that stayed for a while; not what a slider passed over."""
         if found.hits is self.answers:
             if found.question is not None and not found.hits.empty:
-                self.history.note(found.question, found.hits)
+                self.history.note(wish, found.hits)
             self.restamp()
 
     def _open(self) -> None:
