@@ -3,6 +3,7 @@
 
 const TICK_SECONDS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200];
 const MOST_TICKS = 10;
+const TICK_PIXELS = 50; // "1:02:03" and some room
 const HEAT_PIXELS = 34;
 
 // 7.25 -> "0:07.3", of hours 1:02:03.4; without tenths where they say nothing.
@@ -114,7 +115,8 @@ function drawSegment(line, segment, limits, place) {
 }
 
 function drawMomentTicks(scale, [start, end], place) {
-  const step = TICK_SECONDS.find((size) => (end - start) / size <= MOST_TICKS) ?? 14400;
+  const most = Math.min(MOST_TICKS, Math.max(scale.clientWidth / TICK_PIXELS, 1));
+  const step = TICK_SECONDS.find((size) => (end - start) / size <= most) ?? 14400;
   const marks = [];
   for (let number = Math.ceil(start / step - 1e-6); number * step <= end + 1e-6; number += 1) {
     const tick = element("span", "mmlab-tick", { textContent: clockText(number * step, step < 1) });

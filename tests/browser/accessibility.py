@@ -92,3 +92,15 @@ def walk(view: Locator) -> Walk:
         unseen=[f"{stop['tag']} {stop['name']!r}" for stop in met if not stop["seen"]],
         left=left,
     )
+
+
+def sticking_out(root: Locator, css: str) -> list[str]:
+    """What is wider than there is room for: elements that end right of a view, or of the window."""
+    return root.evaluate(
+        """(root, css) => [...root.querySelectorAll(css)].filter((one) => one.checkVisibility())
+            .filter((one) => {
+              const end = Math.min(root.getBoundingClientRect().right, innerWidth);
+              return one.getBoundingClientRect().right > end + 1;
+            }).map((one) => one.outerHTML.slice(0, 120))""",
+        css,
+    )

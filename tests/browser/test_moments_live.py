@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.accessibility import violations, walk
+from tests.browser.accessibility import sticking_out, violations, walk
 from tests.browser.corpus import views_notebook
 from tests.browser.gestures import click_at, plays
 from tests.browser.opened import Opened
@@ -46,6 +47,7 @@ def test_steps_are_found_moved_played_and_kept(views_corpus, open_notebook, lab,
     keep_it(opened, root)
     assert violations(root, ".mmlab-moments") == []
     everything_can_be_reached(root)
+    it_fits_a_narrow_window(opened, root, theme)
     ask_for_something_else(opened, root)
     opened.screenshot(f"live-moments-single-{theme.lower()}", ".mmlab-moments")
     assert opened.errors == []
@@ -64,6 +66,22 @@ def names_begin_alike(root: Locator) -> None:
     )
     assert len({left for left, _ in starts}) == 1
     assert starts[0][1] > 1.5 * starts[2][1], "the first name has two lines"
+
+
+def it_fits_a_narrow_window(opened: Opened, root: Locator, theme: str) -> None:
+    before = opened.page.viewport_size
+    for width in (500, 420):
+        opened.page.set_viewport_size({"width": width, "height": 1300})
+        opened.page.wait_for_timeout(500)
+        opened.screenshot(f"live-moments-{width}-{theme.lower()}")
+        assert sticking_out(root, "button, input, select, textarea, canvas, video") == []
+        ends = root.locator(".mmlab-tick").evaluate_all(
+            """ticks => ticks.map((tick) => tick.getBoundingClientRect())
+                .map(({ left, right }) => [left, right])"""
+        )
+        assert len(ends) >= 2
+        assert all(left > right for (_, right), (left, _) in pairwise(ends)), "ticks overlap"
+    opened.page.set_viewport_size(before)
 
 
 def drag_a_boundary(opened: Opened, root: Locator) -> None:

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.accessibility import violations, walk
+from tests.browser.accessibility import sticking_out, violations, walk
 from tests.browser.corpus import views_notebook
 from tests.browser.gestures import plays
 from tests.browser.opened import Opened
@@ -38,6 +38,7 @@ def test_a_question_from_the_first_word_to_the_file(opened_bench, lab, theme):
     expect(message(root)).to_contain_text("Type what you look for")
     compose_words_and_a_sound(opened, root)
     opened.screenshot(f"live-workbench-{theme.lower()}", ".mmlab-workbench")
+    the_composer_fits_a_narrow_window(opened, root, theme)
     move_a_slider_and_a_switch(opened, root)
     play_the_first(root)
     compare_fusions(root)
@@ -89,6 +90,16 @@ def compose_words_and_a_sound(opened: Opened, root: Locator) -> None:
     sound.press("Enter")
     expect(message(root)).to_contain_text("and the sound of red right.mp4")
     expect(root.locator(".mmlab-asked-with .mmlab-card")).to_contain_text("Asked: its sound")
+
+
+def the_composer_fits_a_narrow_window(opened: Opened, root: Locator, theme: str) -> None:
+    before = opened.page.viewport_size
+    opened.page.set_viewport_size({"width": 420, "height": 1500})
+    opened.page.wait_for_timeout(500)
+    opened.screenshot(f"live-workbench-420-{theme.lower()}")
+    composer = root.locator(".mmlab-composer")
+    assert sticking_out(composer, ".mmlab-card, button, input, select, video") == []
+    opened.page.set_viewport_size(before)
 
 
 def move_a_slider_and_a_switch(opened: Opened, root: Locator) -> None:
