@@ -98,13 +98,32 @@ def test_words_that_nobody_would_miss_are_not_noted(tmp_path, sentence):
 def test_sentences_share_one_note_that_has_each_word_once(hashed):
     read = [known_words(hashed, one) for one in ("stirr a zebra", "red", "zebra, onion")]
     near = "“stirr” (alike: stir), “zebra” (nothing alike) or “onion” (nothing alike)"
-    assert notes_of(read) == (f"no caption has {near}",)
+    guessed = "ranking by “zebra” or “onion” goes by pieces of words and means little"
+    assert notes_of(read) == (f"no caption has {near}; {guessed}",)
     assert notes_of([]) == ()
 
 
 def test_of_many_unknown_words_some_are_named(hashed):
     (note,) = known_words(hashed, "zebra yak xylem whelk vole urchin tapir").notes
-    assert note.endswith(", “vole” (nothing alike) or 2 more words")
+    assert ", “vole” (nothing alike) or 2 more words; ranking by “zebra”" in note
+    assert note.endswith(", “vole” or 2 more words goes by pieces of words and means little")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "guessed"),
+    [
+        ("xyzzyq plurf", ("xyzzyq", "plurf")),
+        ("xyzzyq the plurf", ("xyzzyq", "plurf")),
+        ("xyzzyq tomatoe", ()),
+        ("xyzzyq tomato", ()),
+        ("the", ()),
+    ],
+)
+def test_a_ranking_by_letters_alone_is_told(hashed, listed, sentence, guessed):
+    told = known_words(hashed, sentence)
+    assert told.guessed == guessed
+    assert any("means little" in note for note in told.notes) == bool(guessed)
+    assert known_words(listed, sentence).guessed == (), "a file drops what it does not know"
 
 
 def test_words_that_are_not_read_are_told(tmp_path, listed):
@@ -125,7 +144,7 @@ def test_a_word_of_thousands_of_letters_is_cut_off_and_not_spelled_anew(
 ):
     for asked in (hashed, listed):
         (note,) = known_words(asked, "x" * 5000).notes
-        assert len(note) < 150
+        assert len(note) < 300
         assert "x…”" in note
     spelled = "mmlab.question.words._one_letter_away"
     monkeypatch.setattr(spelled, lambda _: pytest.fail("every letter was changed"))

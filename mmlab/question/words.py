@@ -71,6 +71,13 @@ class WordsKnown:
     last_read: str = ""
 
     @property
+    def guessed(self) -> tuple[str, ...]:
+        """The words, if none that tells clips apart is known or like a known one: letters count."""
+        missed = tuple(filter(_is_missed, self.unknown))
+        helped = any(map(_is_missed, self.known)) or any(self.nearest[word] for word in missed)
+        return missed if self.from_captions and not helped else ()
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """See `notes_of`."""
         return notes_of([self])
@@ -88,13 +95,21 @@ def notes_of(sentences: Iterable[WordsKnown]) -> tuple[str, ...]:
         word: one.nearest[word] for one in sentences for word in one.unknown if _is_missed(word)
     }
     if missed:
-        told = [f"{quoted(word)} ({_in_words(near)})" for word, near in missed.items()]
-        if len(told) > MOST_TOLD:
-            told[MOST_TOLD:] = [f"{len(told) - MOST_TOLD} more words"]
         lacks = "no caption has" if sentences[0].from_captions else "the word vectors lack"
-        said = " or ".join(filter(None, [", ".join(told[:-1]), told[-1]]))
+        said = _listed([f"{quoted(word)} ({_in_words(near)})" for word, near in missed.items()])
         notes.append(f"{lacks} {said}")
+    if guessed := dict.fromkeys(word for one in sentences for word in one.guessed):
+        words_guessed = _listed([quoted(word) for word in guessed])
+        notes[-1] += f"; ranking by {words_guessed} goes by pieces of words and means little"
     return tuple(dict.fromkeys(notes))
+
+
+def _listed(told: list[str]) -> str:
+    """Such as: “stirr”, “zebra” or 2 more words."""
+    some = told[:MOST_TOLD]
+    if len(told) > MOST_TOLD:
+        some.append(f"{len(told) - MOST_TOLD} more words")
+    return " or ".join(filter(None, [", ".join(some[:-1]), some[-1]]))
 
 
 def _in_words(nearest: list[str]) -> str:
