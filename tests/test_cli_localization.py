@@ -1,7 +1,9 @@
 """The commands that find steps, called as the command line calls them."""
 
+import errno
 import itertools
 import json
+import os
 import shutil
 
 import pytest
@@ -180,6 +182,17 @@ def test_localize_writes_what_it_prints(run, media_folder, tmp_path, capsys):
     assert "red right.mp4; model " in told["about"]
     with pytest.raises(ValueError, match=r"kept as .json, .csv, .vtt, found '.txt'"):
         localize(*file, out=tmp_path / "found.txt")
+
+
+def test_what_cannot_be_written_is_printed_all_the_same(run, tmp_path, capsys, monkeypatch):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr("mmlab.evaluation.segment_files.write_atomically", full)
+    (tmp_path / "steps.txt").write_text("a red square\nmoves on\n")
+    with pytest.raises(OSError, match="No space left"):
+        localize(run, "red right.mp4", tmp_path / "steps.txt", out=tmp_path / "found.vtt")
+    assert len(capsys.readouterr().out.splitlines()) == 2
 
 
 def test_a_single_line_gets_its_best_moments(run, media_folder, tmp_path, capsys):

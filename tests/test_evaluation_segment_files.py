@@ -51,6 +51,14 @@ def test_tables_and_objects_hold_every_column(segments, tmp_path):
     assert kept["segments"] == segments.to_dict("records")
 
 
+def test_tables_and_objects_hold_the_same_numbers(segments, tmp_path):
+    thirds = segments.assign(score=[1 / 3, 2 / 3, -1 / 3], end_seconds=segments.end_seconds + 1 / 3)
+    table = pd.read_csv(save_segments(thirds, tmp_path / "steps.csv"))
+    kept = json.loads(save_segments(thirds, tmp_path / "steps.json").read_text())["segments"]
+    assert kept == table.to_dict("records")
+    assert kept[0]["score"] == 0.333333
+
+
 def test_no_other_form_and_nothing_halfway(segments, tmp_path):
     with pytest.raises(ValueError, match=r"kept as .json, .csv, .vtt, found '.srt'"):
         save_segments(segments, tmp_path / "steps.srt")

@@ -56,9 +56,9 @@ def localize(
     segments = retriever.localize(video, sentences, among=among, tell=_bars())
     print_notes(notes_of(known_words(retriever, sentence) for sentence in sentences))
     about = f"{video}; {retriever.origin}"
-    if out is not None:
+    print(segments_text(segments, ".json", about=about) if json else _listed(segments), flush=True)
+    if out is not None:  # last: on a full disk the work is not lost
         save_segments(segments, out, about=about)
-    print(segments_text(segments, ".json", about=about) if json else _listed(segments))
 
 
 def _bars() -> Callable[[str, float], None]:

@@ -13,6 +13,9 @@ from mmlab.files import write_atomically
 KINDS = {".json": "application/json", ".csv": "text/csv", ".vtt": "text/vtt"}
 """By its ending, what a file is called on the web."""
 
+DECIMALS = 6
+"""Of seconds and scores in tables and objects alike."""
+
 
 def save_segments(segments: pd.DataFrame, path: Path | str, *, about: str = "") -> Path:
     """Write segments, whole or not at all.
@@ -49,10 +52,10 @@ def segments_text(segments: pd.DataFrame, kind: str, *, about: str = "") -> str:
     """
     check_kind(kind)
     if kind == ".csv":
-        return segments.to_csv(index=False)
+        return segments.round(DECIMALS).to_csv(index=False)
     if kind == ".vtt":
         return _web_vtt(segments, about)
-    rows = json.loads(segments.to_json(orient="records", double_precision=6))
+    rows = json.loads(segments.to_json(orient="records", double_precision=DECIMALS))
     return json.dumps({"about": about, "segments": rows}, ensure_ascii=False, indent=1) + "\n"
 
 
