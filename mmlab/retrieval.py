@@ -228,11 +228,7 @@ class Retriever:
         refuse_top(top)
         side = self.side(among or self.all_but_text)
         if self.index is not None:
-            top = min(top, max(len(self.index), 1))
-            found = self.index.search(side.name, vector[None].numpy(), top, where=where)
-            here = [self.dataset.has(one) for one in found.clip_ids[0]]
-            rows = [self.dataset.row_of(one) for one in found.clip_ids[0][here]]
-            scores = found.scores[0][here].tolist()
+            rows, scores = self._ask_index(self.index, side.name, vector, top, where)
         else:
             allowed = torch.from_numpy(rows_where(self.dataset.manifest, where or {}))
             gallery = self.embeddings(side.name)
@@ -240,6 +236,26 @@ class Retriever:
         hits = self.dataset.manifest.iloc[rows].reset_index(drop=True)
         ranked = pd.DataFrame({"rank": range(1, len(hits) + 1), "score": scores})
         return pd.concat([ranked, hits], axis=1)
+
+    def _ask_index(
+        self,
+        index: VectorIndex,
+        name: str,
+        vector: Tensor,
+        top: int,
+        where: Mapping[str, Any] | None,
+    ) -> tuple[list[int], list[float]]:
+        """Rows of the dataset and their scores; what it has not takes up nobody's place."""
+        there = max(len(index), 1)
+        asked = min(top, there)
+        while True:
+            found = index.search(name, vector[None].numpy(), asked, where=where)
+            here = np.array([self.dataset.has(one) for one in found.clip_ids[0]], bool)
+            if here.sum() >= top or asked == there or "" in found.clip_ids[0]:
+                break
+            asked = min(2 * asked, there)
+        rows = [self.dataset.row_of(one) for one in found.clip_ids[0][here][:top]]
+        return rows, found.scores[0][here][:top].tolist()
 
     def ranks(self, query: SideName, gallery: SideName) -> np.ndarray:
         """(n,) rank of each clip's own gallery embedding, asked with its query embedding.

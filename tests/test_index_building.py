@@ -61,6 +61,21 @@ def test_a_retriever_answers_the_same_with_an_index(tiny_retriever, tmp_path):
     assert len(fast.nearest(question, "video")) == 4  # a sound has no picture
 
 
+def test_what_was_added_by_hand_takes_up_nobodys_place(tiny_retriever, tmp_path):
+    index = build_index(tiny_retriever, tmp_path / "a")
+    question = tiny_retriever.query(text="a red square")
+    ids = [f"added {number}" for number in range(12)]
+    rows = np.repeat(question[None].numpy(), len(ids), axis=0)
+    like = index.table().iloc[[0] * len(ids)].assign(clip_id=ids)
+    index.add(dict.fromkeys(WITHOUT_TEXT, rows), like)
+    assert index.search("video", question[None].numpy(), 12).clip_ids[0].tolist() == ids
+    fast = mmlab.Retriever(tiny_retriever.model, tiny_retriever.dataset, index=index)
+    for top in (1, 3, 100):
+        hits = fast.nearest(question, "video", top=top)
+        slow_hits = tiny_retriever.nearest(question, "video", top=top)
+        assert hits.clip_id.tolist() == slow_hits.clip_id.tolist()
+
+
 @pytest.mark.parametrize("before", ["", "milvus:"])
 def test_a_name_that_is_not_utf8_is_refused_at_once(tiny_retriever, tmp_path, before):
     with pytest.raises(ValueError, match=r"ix\\xe9: is a name that is not UTF-8; give another"):
