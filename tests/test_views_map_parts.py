@@ -46,6 +46,22 @@ def test_engines_meet_the_same_interface(name):
     assert told == []  # nobody did anything
 
 
+def test_a_page_that_comes_later_is_told_what_is_drawn(space):
+    """By the state that it asks for; plotly leaves there what the figure was at first."""
+    view = EmbeddingMap(space, method="pca", colour="kind")
+    view.select([2, 4])
+    view.point_at("7")
+    engine = view.canvas.engine
+    engine.resize(200, 100)
+    state = engine.figure.get_state()
+    (trace,), layout = state["_widget_data"], state["_widget_layout"]
+    x, codes = (np.array(one["buffer"]) for one in (trace["x"], trace["marker"]["color"]))
+    np.testing.assert_array_equal(x[engine._order.places], view.placed.points[:, 0])
+    assert codes[engine._order.places].tolist() == view.canvas.look.codes.tolist()
+    assert trace["selectedpoints"] == engine._order.places[[2, 4]].tolist()
+    assert (layout["width"], layout["height"], len(layout["shapes"])) == (200, 100, 3)
+
+
 @pytest.fixture
 def scatter():
     """An engine of ten points in jupyter-scatter, and what it tells."""

@@ -338,6 +338,34 @@ def test_linked_maps_follow_each_other(opened_map):
     assert opened.errors == []
 
 
+def test_a_page_that_is_loaded_again_shows_the_map_as_it_is(opened_map):
+    opened = opened_map("Light", "again", VIEW.replace("(space)", '(space, method="pca")'))
+    drawn = """() => {
+        const { data: [{ x, marker }], layout } =
+            document.querySelector('.mmlab-map .js-plotly-plot');
+        return [Array.from(x), Array.from(marker.color), layout.xaxis.range, layout.width];
+    }"""
+    opened.view(".mmlab-map .js-plotly-plot .scatterlayer, .mmlab-map .js-plotly-plot canvas")
+    opened.page.get_by_role("button", name=re.compile(r"^text\s*\d+$")).click()
+    opened.wait_until("not view.canvas.visible.all()")
+    opened.ask("view.canvas.engine.resize(520, 440)")
+    opened.page.wait_for_function(f"() => ({drawn})()[3] === 520")
+    before = opened.page.evaluate(drawn)
+    assert len(before[0]) == opened.ask("len(space)")
+    opened.load_again()
+    root = opened.view(".mmlab-map")
+    plot = root.locator(".js-plotly-plot")
+    expect(plot).to_be_visible()
+    *points, across, width = opened.page.evaluate(drawn)
+    assert [*points, width] == [*before[:2], 520]
+    assert across == pytest.approx(before[2], rel=0.02)  # plotly's own room for equal scales
+    root.get_by_role("button", name="Show all").click()
+    opened.wait_until("view.canvas.visible.all()")
+    opened.screenshot("live-map-loaded-again", ".mmlab-map")
+    search_lights_points(opened, root, plot)
+    assert opened.errors == []
+
+
 def test_too_little_to_lay_out_is_said_and_shown(opened_map):
     opened = opened_map("Light", "few", FEW)
     maps = opened.page.locator(".mmlab-map")

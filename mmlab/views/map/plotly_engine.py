@@ -8,11 +8,11 @@ from typing import Any
 import ipywidgets
 import numpy as np
 import plotly.graph_objects as go
-from plotly.graph_objects import FigureWidget
 
 from mmlab.views.map.engine import DrawOrder, Label, Overlay, Reactions, Tool, extent
 from mmlab.views.map.look import NONE_COLOUR, Look
 from mmlab.views.map.plotly_events import PlotlyEvents
+from mmlab.views.map.plotly_figure import LateFigure
 from mmlab.views.theme import plotly_layout
 
 SYMBOLS = {"circle": 0, "diamond": 2, "square": 1, "triangle-up": 5, "x": 4, "cross": 3, "star": 17}
@@ -40,7 +40,7 @@ class PlotlyEngine:
         self._lit: list[int] | None = None  # places in the trace; plotly's own word changes late
         layout = {**plotly_layout(), "width": size[0], "height": size[1], "hoverdistance": 12}
         layout |= {"dragmode": "lasso", "showlegend": False, "hovermode": "closest"}
-        self.figure = FigureWidget(data=[_trace(count)], layout=layout)
+        self.figure = LateFigure(data=[_trace(count)], layout=layout)
         self.figure._config = {"scrollZoom": True, "displayModeBar": False, "doubleClick": False}
         self._trace = self.figure.data[0]
         self.canvas = ipywidgets.Box([self.figure, PlotlyEvents(self._on_event)])
