@@ -52,6 +52,7 @@ BY_SIMILARITY = """(lambda rows: rows.iloc[(-space.vectors[rows.index] @ space.v
     space.row({clip_id!r}, {combination!r})]).argsort(kind="stable")].clip_id.tolist())(
     space.table[(space.table.combination == {combination!r})
                 & (space.table.clip_id != {clip_id!r})])"""
+RANGES = "(plot) => [...plot.layout.xaxis.range, ...plot.layout.yaxis.range].map(Number)"
 LIT = "(plot) => (plot.data[0].selectedpoints ?? []).length"
 
 
@@ -89,6 +90,7 @@ def test_the_map_answers_and_nothing_fails(opened_map, lab, theme):
     click_a_clip(opened, root, plot)
     opened.screenshot(f"live-map-click-{theme.lower()}", ".mmlab-map")
     zoom_and_fit(opened, root, plot)
+    select_from_the_very_edge(opened, root, plot)
     hide_and_show_by_the_legend(opened, root)
     colour_by_another_column(opened, root)
     assert opened.errors == []
@@ -270,28 +272,43 @@ def click_a_clip(opened: Opened, root: Locator, plot: Locator) -> None:
 
 
 def zoom_and_fit(opened: Opened, root: Locator, plot: Locator) -> None:
-    ranges = "(plot) => [...plot.layout.xaxis.range, ...plot.layout.yaxis.range].map(Number)"
     root.get_by_role("button", name="Fit").click()
     opened.page.wait_for_timeout(500)
-    fitted = np.array(plot.evaluate(ranges))
+    fitted = np.array(plot.evaluate(RANGES))
     plot.hover(position={"x": 200, "y": 100})
     top = plot.bounding_box()["y"]
     opened.page.mouse.wheel(0, 40)  # scrolls the page
     opened.page.wait_for_timeout(500)
-    np.testing.assert_allclose(plot.evaluate(ranges), fitted, atol=1e-3)
+    np.testing.assert_allclose(plot.evaluate(RANGES), fitted, atol=1e-3)
     assert plot.bounding_box()["y"] == top - 40
     opened.page.keyboard.down("Control")
     opened.page.mouse.wheel(0, 400)
     opened.page.mouse.wheel(0, 400)
     opened.page.keyboard.up("Control")
     opened.page.wait_for_timeout(500)
-    assert not np.allclose(plot.evaluate(ranges), fitted, atol=1e-3)
+    assert not np.allclose(plot.evaluate(RANGES), fitted, atol=1e-3)
     root.get_by_role("button", name="Fit").click()
     opened.page.wait_for_function(
         "([plot, range]) => Math.abs(plot.layout.yaxis.range[0] - range) < 1e-3",
         arg=[plot.element_handle(), float(fitted[2])],
     )
-    np.testing.assert_allclose(plot.evaluate(ranges), fitted, atol=1e-3)
+    np.testing.assert_allclose(plot.evaluate(RANGES), fitted, atol=1e-3)
+
+
+def select_from_the_very_edge(opened: Opened, root: Locator, plot: Locator) -> None:
+    """No edge or corner of the canvas drags an axis instead."""
+    root.get_by_role("button", name="Box", exact=True).click()
+    ranges = plot.evaluate(RANGES)
+    near, far, everything = 0.004, 0.996, opened.ask("len(space)")
+    corners = [(near, near), (far, near), (near, far), (far, far)]
+    for begin, some in [(one, False) for one in corners] + [((0.5, near), True)]:
+        drag(plot, [begin, (far, far) if some else (1 - begin[0], 1 - begin[1])])
+        few, most = (1, everything - 1) if some else (everything, everything)
+        opened.wait_until(f"{few} <= len(view.selection) <= {most}")
+        opened.page.keyboard.press("Escape")
+        opened.wait_until("view.selection.empty")
+    np.testing.assert_allclose(plot.evaluate(RANGES), ranges)
+    root.get_by_role("button", name="Lasso", exact=True).click()
 
 
 def hide_and_show_by_the_legend(opened: Opened, root: Locator) -> None:

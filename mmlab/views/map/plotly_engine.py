@@ -40,6 +40,8 @@ class PlotlyEngine:
         self._lit: list[int] | None = None  # places in the trace; plotly's own word changes late
         layout = {**plotly_layout(), "width": size[0], "height": size[1], "hoverdistance": 12}
         layout |= {"dragmode": "lasso", "showlegend": False, "hovermode": "closest"}
+        # At the edges plotly drags an axis; a margin would bring that into the canvas.
+        layout["margin"] = dict.fromkeys("lrtb", 0)
         self.figure = LateFigure(data=[_trace(count)], layout=layout)
         self.figure._config = {"scrollZoom": True, "displayModeBar": False, "doubleClick": False}
         self._trace = self.figure.data[0]
