@@ -485,3 +485,27 @@ def test_equal_vectors_leave_nothing_to_trust():
 def test_a_selection_of_nothing_says_so_in_words(view):
     view.select([])
     assert view.panel.count.value == "No visible point is selected."
+
+
+def test_a_layout_that_fails_says_why_and_stays_a_pca(space, monkeypatch):
+    def fail(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("mmlab.space.job.trustworthiness", fail)
+    view = EmbeddingMap(space, seed=time.time_ns() % 10**6)
+    wait_for(lambda: "MemoryError" in view.canvas.corner.value)
+    assert "the layout was not finished: MemoryError: this is a PCA" in view.canvas.corner.value
+    assert "on its way" not in view.canvas.status.value
+    assert view.canvas.stop.layout.display == "none"
+
+
+def test_what_fails_beside_the_map_is_said(view, monkeypatch):
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("mmlab.views.map.canvas.cluster_labels", fail)
+    monkeypatch.setattr("mmlab.views.map.panel.clip_pictures", fail)
+    view.canvas.name_groups(True)
+    wait_for(lambda: "The groups have no names: MemoryError." in view.canvas.status.value)
+    view.point_at("b")
+    assert view.panel.card.caption == "pour (No picture: MemoryError.)"

@@ -172,7 +172,8 @@ class MapCanvas(ipywidgets.VBox):
         if under_nbconvert():
             self._take_groups(work())
         else:
-            self._beside.run(work, self._take_groups)
+            failed = lambda why: self.say(f"The groups have no names: {why}.")  # noqa: E731
+            self._beside.run(work, self._take_groups, failed)
 
     def _take_groups(self, groups: pd.DataFrame) -> None:
         self.groups = groups
