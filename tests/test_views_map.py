@@ -219,6 +219,17 @@ def test_hover_joins_the_clips_points_and_fills_the_card(view):
     assert card.wave[:4] == b"\x89PNG"
 
 
+def test_a_dot_is_joined_again_after_escape(view):
+    events = view.canvas.engine.canvas.children[1]
+    for _ in range(2):
+        events.hovered = int(view.canvas.engine._order.places[3])
+        assert len(view.canvas.engine.figure.layout.shapes) == 5
+        events.hovered = -1  # the pointer leaves it; what is joined stays
+        assert len(view.canvas.engine.figure.layout.shapes) == 5
+        view.clear()
+        assert not view.canvas.engine.figure.layout.shapes
+
+
 def test_a_clip_without_its_file_is_still_told(view):
     view._on_click(5)
     view._on_hover(5)

@@ -188,11 +188,18 @@ def clips_of(path) -> set[str]:
 
 
 def escape_lights_all(opened: Opened, root: Locator, plot: Locator) -> None:
+    """A dot that is pointed at again after it is joined again."""
+    row, joined = lonely_row(opened, "<b>red</b>"), "(plot) => plot.layout.shapes?.length > 0"
+    move_to(opened, plot, row)
+    opened.page.wait_for_function(joined, arg=plot.element_handle())
     root.locator(".mmlab-map-gallery .mmlab-play").first.click()  # a player takes other keys
     opened.page.keyboard.press("Escape")
     opened.wait_until("view.selection.empty")
     expect(root.locator(".mmlab-map-gallery .mmlab-card")).to_have_count(0)
     assert plot.evaluate(LIT) == 0
+    assert not plot.evaluate(joined)
+    move_to(opened, plot, row)
+    opened.page.wait_for_function(joined, arg=plot.element_handle())
 
 
 def search_lights_points(opened: Opened, root: Locator, plot: Locator) -> None:

@@ -163,6 +163,7 @@ class EmbeddingMap(Lights, ipywidgets.VBox):
 
     def clear(self) -> None:
         """Light all points again and forget question and selection."""
+        self._hovered = -1  # so that the dot under the pointer is joined again when pointed at
         self.canvas.join(np.zeros(0, int))
         self.search("")
         self._tell("select", self.selection)
