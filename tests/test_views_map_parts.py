@@ -268,6 +268,18 @@ def test_a_picture_before_umap_says_that_it_is_a_pca(space, monkeypatch):
     assert NOT_READY not in EmbeddingMap(space, method="pca").still().sentence
 
 
+def test_the_canvas_is_no_wider_than_its_page(space, monkeypatch):
+    view = EmbeddingMap(space, method="pca", size=(400, 300))
+    sizes = []
+    monkeypatch.setattr(view.canvas.engine, "resize", lambda *size: sizes.append(size))
+    for room in (1000, 322, 323, 322, 10, 1000):
+        view.panel.legend.room = room
+    assert sizes == [(320, 300), (321, 300), (320, 300), (240, 240), (400, 300)]
+    view.panel.legend.room = 322
+    LinkedMaps([view])
+    assert sizes[-1] == (320, 320)
+
+
 def test_pictures_of_nothing_say_so(space):
     empty = EmbeddingMap(embedding_space_of(np.zeros((0, 3)), pd.DataFrame({"clip_id": []})))
     told = "There is nothing to show: no point has a vector."

@@ -37,6 +37,21 @@ SCATTER_UMAP = """import secrets
 view = views.EmbeddingMap(space, engine="scatter", seed=secrets.randbelow(10**6))
 view"""  # a layout that nobody kept
 
+BOTH = """import ipywidgets
+maps = [views.EmbeddingMap(space, engine=one, method="pca") for one in ("plotly", "scatter")]
+for one in maps:
+    box = ipywidgets.Box([one], layout={"display": "block"})
+    display(box.add_class(f"narrow-{one._made_with['engine']}"))"""
+FITS = """([root, drawn]) => {
+    const canvas = root.querySelector('.mmlab-map-canvas');
+    const wide = root.querySelector(`.mmlab-map-canvas ${drawn}`)?.getBoundingClientRect().width;
+    const inside = [canvas, ...canvas.querySelectorAll('.widget-box, .lm-Widget')];
+    const most = Math.min(720, Math.floor(root.getBoundingClientRect().width) - 2);
+    return Math.abs(wide - most) < 1
+        && root.scrollWidth <= root.clientWidth
+        && inside.every((one) => one.scrollWidth <= one.clientWidth);
+}"""
+
 PLOT_TO_DATA = """(plot, shares) => {
     const { xaxis, yaxis } = plot._fullLayout;
     const box = plot.getBoundingClientRect();
@@ -387,6 +402,24 @@ def test_a_page_that_is_loaded_again_shows_the_map_as_it_is(opened_map):
     opened.wait_until("view.canvas.visible.all()")
     opened.screenshot("live-map-loaded-again", ".mmlab-map")
     search_lights_points(opened, root, plot)
+    assert opened.errors == []
+
+
+def test_maps_are_no_wider_than_a_narrow_page(opened_map):
+    opened = opened_map("Light", "narrow", BOTH)
+    widths = {}
+    for width in (760, 520, 1360):
+        opened.page.set_viewport_size({"width": width, "height": 1300})
+        for name, drawn in (("plotly", ".js-plotly-plot"), ("scatter", "canvas")):
+            root = opened.view(f".narrow-{name} .mmlab-map")
+            canvas = root.locator(".mmlab-map-canvas")
+            opened.page.wait_for_function(FITS, arg=[root.element_handle(), drawn])
+            widths[width, name] = canvas.bounding_box()["width"]
+            cut = "(buttons) => buttons.some((one) => one.scrollWidth > one.clientWidth)"
+            assert not root.locator(".mmlab-map-search button").evaluate_all(cut)
+            opened.screenshot(f"live-map-{name}-{width}", f".narrow-{name} .mmlab-map")
+    for name in ("plotly", "scatter"):
+        assert 240 < widths[520, name] < widths[760, name] < widths[1360, name] == 722
     assert opened.errors == []
 
 

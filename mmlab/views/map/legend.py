@@ -19,11 +19,12 @@ class MapLegend(anywidget.AnyWidget):
 
     It also carries the map's stylesheet, tells when Escape is pressed anywhere in the map, which
     key was held when the canvas was last pressed, whether it was dragged over since, and which
-    background the page has.
+    background and how much room the page has.
 
     Attributes:
         hidden: the places of the categories that are not shown.
         background: of the page, as "#rrggbb".
+        room: how wide the map can be in the page, in pixels; 0 until that is known.
         held: "add" for Shift, "take" for Alt, "" for neither.
         dragged: whether the last press on the canvas was more than a click.
     """
@@ -37,6 +38,7 @@ class MapLegend(anywidget.AnyWidget):
     shapes: Any = traitlets.Dict().tag(sync=True)
     hidden: Any = traitlets.List(traitlets.Int()).tag(sync=True)
     background = traitlets.Unicode().tag(sync=True)
+    room = traitlets.Int().tag(sync=True)
 
     def __init__(self, on_escape: Callable[[], None]) -> None:
         super().__init__()

@@ -17,6 +17,9 @@ from mmlab.views.map.engine import DrawOrder, Label, Overlay, Reactions, Tool, e
 from mmlab.views.map.look import Look
 
 LASSOS = {"lasso": "freeform", "box": "rectangle"}
+KEYS: dict[str, Any] = {"actionKeyMap": {}}
+"""None: what keys do is the map's."""
+
 GREY = "#808080"
 UNLIT = 0.4
 """Of the others' opacity: pale, but there to see on white and on black."""
@@ -34,7 +37,7 @@ class ScatterEngine:
         )
         self._scatter = jscatter.Scatter("x", "y", data=self._table, width=size[0], height=size[1])
         self._scatter.axes(axes=False).legend(False).tooltip(False).reticle(show=False)
-        self._scatter.options(regl_scatterplot_options={"actionKeyMap": {}})  # they are the map's
+        self._scatter.options(regl_scatterplot_options=KEYS)
         self._scatter.opacity(default=0.7, unselected=UNLIT)
         self._scatter.size(default=float(np.clip(700 / max(count, 1) ** 0.55, 3, 10)))
         self._scatter.mouse("lasso")
@@ -108,6 +111,9 @@ class ScatterEngine:
     def resize(self, width: int, height: int) -> None:
         """Pixels of the canvas."""
         self._scatter.width(width).height(height)
+        # Where it shows no axes, that reaches only the box around what it draws.
+        pixels = {"width": width, "height": height}
+        self._scatter.options(regl_scatterplot_options={**KEYS, **pixels})
 
     def paint(self, background: str) -> None:
         """Take over the page's background; `Scatter.background` would bring axes and a legend."""

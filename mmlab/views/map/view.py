@@ -189,6 +189,7 @@ class EmbeddingMap(Lights, ipywidgets.VBox):
         controls.shown.observe(self._on_filter, "value")
         legend.observe(self._on_filter, "hidden")
         legend.observe(lambda change: engine.paint(change["new"]), "background")
+        legend.observe(lambda change: self.canvas.fit_into(change["new"]), "room")
         controls.nearest.observe(self._on_nearest, "value")
         controls.neighbours.on_click(lambda _: self._list_neighbours())
         controls.tool.observe(lambda change: engine.use(change["new"]), "value")
