@@ -204,8 +204,23 @@ def test_a_mask_comes_from_the_table_itself(space):
     assert "1 of 2 chosen are not on this map." in view.canvas.status.value
 
 
+def test_the_selection_of_another_map_is_selected(space):
+    table = space.table.assign(combination=["text"] * 3 + ["audio"] * 3)
+    other = EmbeddingMap(embedding_space_of(space.vectors, table), method="pca")
+    view = EmbeddingMap(space, method="pca")
+    assert view.select(other.select([1, 3])).index.tolist() == [1]
+    assert "1 of 2 chosen are not on this map." in view.canvas.status.value
+    assert view.select(other.select([3])).index.tolist() == [0, 3]  # the clip, in other ways
+    assert view.select(table[["clip_id"]].iloc[2:3]).index.tolist() == [2, 5]
+    assert view.select(other.select([])).empty
+
+
 def test_what_means_no_points_is_refused(space):
     view = EmbeddingMap(space, method="pca")
+    with pytest.raises(ValueError, match="needs a column clip_id, it has kind"):
+        view.select(space.table[["kind"]])
+    with pytest.raises(ValueError, match=r"holds 1\.0; rows are whole numbers, such as 1"):
+        view.select([1.0, 2.0])
     with pytest.raises(ValueError, match=r"such as \['7'\], no string"):
         view.select("7")
     with pytest.raises(ValueError, match="2 booleans for 6 points"):

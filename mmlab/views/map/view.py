@@ -103,13 +103,14 @@ class EmbeddingMap(Lights, ipywidgets.VBox):
         return self.canvas.placed
 
     def select(self, chosen: Chosen) -> pd.DataFrame:
-        """Select points by their rows or by a mask, or all points of clips by clip_id.
+        """Select points by their rows, by a mask, or as another map's selection; or clips, whole.
 
         Returns:
             `selection`; what is not on the map is counted below it.
 
         Raises:
-            ValueError: a single string; a mask of another length.
+            ValueError: a single string; a mask of another length; a table without clip_id; numbers
+                that are not whole.
         """
         found, absent = points_among(self.space, chosen)
         self._gather(found, "selected")
