@@ -172,6 +172,22 @@ def test_other_columns_colour_and_shape(view):
     assert view.parameters()["colour"] == "action"
 
 
+def test_the_grey_of_a_scale_is_explained(dataset):
+    table = pd.DataFrame({"clip_id": [f"c{n}" for n in range(20)], "v": np.arange(20.0)})
+    table.loc[:2, "v"] = np.nan
+    rest = []
+    for shown in (table, table.fillna(0)):
+        view = EmbeddingMap(embedding_space_of(np.eye(20), shown), method="pca", colour="v")
+        rest.append(view.panel.legend.scale["rest"])
+    assert rest == ["grey: no value (3 points)", ""]
+
+
+def test_columns_without_names_are_offered_by_their_numbers():
+    table = pd.DataFrame({"clip_id": list("abcd"), 0: ["p", "q"] * 2})
+    view = EmbeddingMap(embedding_space_of(np.eye(4), table), method="pca", colour="0")
+    assert view.canvas.look.names == ["p", "q"]
+
+
 def test_words_light_what_is_near_and_put_a_star_there(asked):
     found = asked.search("pour")
     vectors = asked.space.vectors

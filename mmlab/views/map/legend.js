@@ -62,11 +62,11 @@ function entry(model, { name, count, colour, mark }, place) {
   return item;
 }
 
-function scaleBar({ colours, low, high }) {
+function scaleBar({ colours, low, high, rest }) {
   const scale = element("div", "mmlab-legend-scale");
   const bar = element("span", "mmlab-legend-bar");
   bar.style.background = `linear-gradient(to right, ${colours.join(", ")})`;
-  scale.append(element("span", "", low), bar, element("span", "", high));
+  scale.append(element("span", "", low), bar, element("span", "", high), element("span", "", rest));
   return scale;
 }
 

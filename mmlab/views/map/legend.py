@@ -10,6 +10,7 @@ import anywidget
 import numpy as np
 import traitlets
 
+from mmlab.views.counted import counted
 from mmlab.views.map.look import Look
 from mmlab.views.stylesheet import stylesheet
 
@@ -57,7 +58,10 @@ class MapLegend(anywidget.AnyWidget):
             self.scale = {}
             if look.ends:
                 low, high = look.ends
-                self.scale = {"colours": look.palette[:-1], "low": low, "high": high}
+                without = int((look.codes == len(look.palette) - 1).sum())
+                told = f"grey: no value ({counted(without, 'point')})" if without else ""
+                ends = {"low": low, "high": high, "rest": told}
+                self.scale = {"colours": look.palette[:-1], **ends}
             self.shapes = {
                 "column": look.shape_column,
                 "names": list(look.shape_names) if shapes else [],
