@@ -21,6 +21,9 @@ KEYS: dict[str, Any] = {"actionKeyMap": {}}
 """None: what keys do is the map's."""
 
 GREY = "#808080"
+STAR = {"#000000": 9, "#FFD500": 4}
+"""Colours and widths of its lines, one over the other: it is there to see on any dots and page."""
+
 UNLIT = 0.4
 """Of the others' opacity: pale, but there to see on white and on black."""
 
@@ -95,7 +98,8 @@ class ScatterEngine:
         """Lines, and a star of lines; it has no words."""
         lines = [_line([overlay.joined[0], point]) for point in overlay.joined[1:]]
         if overlay.star:
-            lines.append(_line(_star(overlay.star, self._half / 35), width=3))
+            outline = _star(overlay.star, self._half / 22)
+            lines += [_line(outline, width, colour) for colour, width in STAR.items()]
         self._scatter.annotations(lines)
 
     def use(self, tool: Tool) -> None:
@@ -146,8 +150,8 @@ class ScatterEngine:
             self._reactions.hover(int(self._order.rows[change["new"]]))
 
 
-def _line(points: Any, width: int = 1) -> jscatter.Line:
-    return jscatter.Line([tuple(map(float, point)) for point in points], GREY, width)
+def _line(points: Any, width: int = 1, colour: str = GREY) -> jscatter.Line:
+    return jscatter.Line([tuple(map(float, point)) for point in points], colour, width)
 
 
 def _star(place: Label, radius: float) -> np.ndarray:
