@@ -26,9 +26,6 @@ from mmlab.views.map.lighting import Lights
 from mmlab.views.map.look import look_of
 from mmlab.views.map.panel import MapPanel
 
-MOST_FOUND = 24
-MOST_NEIGHBOURS = 8
-
 
 class EmbeddingMap(Lights, ipywidgets.VBox):
     """Points on a plane, and everything that can be asked of them.
