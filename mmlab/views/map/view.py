@@ -76,7 +76,7 @@ class EmbeddingMap(Lights, ipywidgets.VBox):
         self._made_with = {**layout, "engine": engine, "size": tuple(size)}
         self._dots = len(space) > MOST_FOR_PLOTLY if engine == "auto" else engine == "scatter"
         self._question: np.ndarray | None = None
-        self._asked, self._clicked, self._hovered = "", ("", ""), -1
+        self._asked, self._clicked = "", ("", "")
         look = look_of(space.table, colour, shape, only_dots=self._dots)
         reactions = Reactions(self._on_lasso, self._on_hover, self._on_click)
         self.panel = MapPanel(space, self._on_card, self.clear)
@@ -161,7 +161,6 @@ class EmbeddingMap(Lights, ipywidgets.VBox):
 
     def clear(self) -> None:
         """Light all points again and forget question and selection."""
-        self._hovered = -1  # so that the dot under the pointer is joined again when pointed at
         self.canvas.join(np.zeros(0, int))
         self.search("")
         self._tell("select", self.selection)
@@ -205,10 +204,8 @@ class EmbeddingMap(Lights, ipywidgets.VBox):
         self._tell("select", self.selection)
 
     def _on_hover(self, row: int) -> None:
-        if row != self._hovered:
-            self._hovered = row
-            self._point(row)
-            self._tell("hover", str(self.space.table.clip_id[row]))
+        self._point(row)
+        self._tell("hover", str(self.space.table.clip_id[row]))
 
     def _on_click(self, row: int) -> None:
         if self.panel.legend.dragged:  # a loop around a single point, which is told as one, too
