@@ -10,7 +10,7 @@ import torch
 
 from mmlab.space import Layout, embedding_space_of
 from mmlab.views.map import EmbeddingMap, LinkedMaps, link_maps, map_picture
-from mmlab.views.map.engine import Label
+from mmlab.views.map.engine import Label, Overlay, extent
 
 COMBINATIONS = ["text", "video", "video+audio"]
 MEDIA = {"a": "red right.mp4", "b": "green left.mp4", "c": "gone.mp4"}
@@ -490,6 +490,18 @@ def test_the_words_of_a_question_stay_on_the_canvas(asked):
         left = x == points[:, 0].min()
         assert star.xanchor == ("left" if left else "right")
         assert star.text == ("<b>★ pour</b>" if left else "<b>pour ★</b>")
+
+
+def test_a_name_under_the_words_of_a_question_is_left_out(view):
+    """The words stand beside the star, not over it: what is on its other side stays."""
+    places, engine = view.placed.points, view.canvas.engine
+    (x, y), half = extent(places)
+    star = Label(x - half / 2, y, "slice the beetroot")
+    labels = [Label(x - half / 4, y, "beet"), Label(x - half, y, "egg"), Label(x, y + half, "pan")]
+    for shown, names in ((None, {"beet", "egg", "pan"}), (star, {"egg", "pan"})):
+        engine.overlay(Overlay(star=shown, labels=labels))
+        words = {one.text for one in engine.figure.layout.annotations if "★" not in one.text}
+        assert words == {f"<b>{name}</b>" for name in names}
 
 
 def test_a_map_of_other_vectors_says_what_it_is_made_of(space):
