@@ -27,7 +27,7 @@ def in_words(error: Exception) -> str:
     """What went wrong, for a person: of the system's errors without number and whole path."""
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{Path(error.filename).name}: {error.strerror}"
-    return str(error)
+    return str(error) or type(error).__name__  # such as MemoryError, which has no words
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import torch
 
 from mmlab.space import Layout, embedding_space_of
 from mmlab.views.map import EmbeddingMap, LinkedMaps, link_maps, map_picture
-from mmlab.views.map.engine import Label
+from mmlab.views.map.engine import Label, Overlay, extent
 
 COMBINATIONS = ["text", "video", "video+audio"]
 MEDIA = {"a": "red right.mp4", "b": "green left.mp4", "c": "gone.mp4"}
@@ -172,6 +172,22 @@ def test_other_columns_colour_and_shape(view):
     assert view.parameters()["colour"] == "action"
 
 
+def test_the_grey_of_a_scale_is_explained(dataset):
+    table = pd.DataFrame({"clip_id": [f"c{n}" for n in range(20)], "v": np.arange(20.0)})
+    table.loc[:2, "v"] = np.nan
+    rest = []
+    for shown in (table, table.fillna(0)):
+        view = EmbeddingMap(embedding_space_of(np.eye(20), shown), method="pca", colour="v")
+        rest.append(view.panel.legend.scale["rest"])
+    assert rest == ["grey: no value (3 points)", ""]
+
+
+def test_columns_without_names_are_offered_by_their_numbers():
+    table = pd.DataFrame({"clip_id": list("abcd"), 0: ["p", "q"] * 2})
+    view = EmbeddingMap(embedding_space_of(np.eye(4), table), method="pca", colour="0")
+    assert view.canvas.look.names == ["p", "q"]
+
+
 def test_words_light_what_is_near_and_put_a_star_there(asked):
     found = asked.search("pour")
     vectors = asked.space.vectors
@@ -217,6 +233,17 @@ def test_hover_joins_the_clips_points_and_fills_the_card(view):
     assert card.caption == "<b>mash</b> & eat"  # set as text in the browser
     assert card.poster[:2] == b"\xff\xd8"
     assert card.wave[:4] == b"\x89PNG"
+
+
+def test_a_dot_is_joined_again_after_escape(view):
+    events = view.canvas.engine.canvas.children[1]
+    for _ in range(2):
+        events.hovered = int(view.canvas.engine._order.places[3])
+        assert len(view.canvas.engine.figure.layout.shapes) == 5
+        events.hovered = -1  # the pointer leaves it; what is joined stays
+        assert len(view.canvas.engine.figure.layout.shapes) == 5
+        view.clear()
+        assert not view.canvas.engine.figure.layout.shapes
 
 
 def test_a_clip_without_its_file_is_still_told(view):
@@ -465,6 +492,18 @@ def test_the_words_of_a_question_stay_on_the_canvas(asked):
         assert star.text == ("<b>★ pour</b>" if left else "<b>pour ★</b>")
 
 
+def test_a_name_under_the_words_of_a_question_is_left_out(view):
+    """The words stand beside the star, not over it: what is on its other side stays."""
+    places, engine = view.placed.points, view.canvas.engine
+    (x, y), half = extent(places)
+    star = Label(x - half / 2, y, "slice the beetroot")
+    labels = [Label(x - half / 4, y, "beet"), Label(x - half, y, "egg"), Label(x, y + half, "pan")]
+    for shown, names in ((None, {"beet", "egg", "pan"}), (star, {"egg", "pan"})):
+        engine.overlay(Overlay(star=shown, labels=labels))
+        words = {one.text for one in engine.figure.layout.annotations if "★" not in one.text}
+        assert words == {f"<b>{name}</b>" for name in names}
+
+
 def test_a_map_of_other_vectors_says_what_it_is_made_of(space):
     lines = []
     for vectors in (space.vectors, space.vectors[::-1]):
@@ -485,3 +524,27 @@ def test_equal_vectors_leave_nothing_to_trust():
 def test_a_selection_of_nothing_says_so_in_words(view):
     view.select([])
     assert view.panel.count.value == "No visible point is selected."
+
+
+def test_a_layout_that_fails_says_why_and_stays_a_pca(space, monkeypatch):
+    def fail(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("mmlab.space.job.trustworthiness", fail)
+    view = EmbeddingMap(space, seed=time.time_ns() % 10**6)
+    wait_for(lambda: "MemoryError" in view.canvas.corner.value)
+    assert "the layout was not finished: MemoryError: this is a PCA" in view.canvas.corner.value
+    assert "on its way" not in view.canvas.status.value
+    assert view.canvas.stop.layout.display == "none"
+
+
+def test_what_fails_beside_the_map_is_said(view, monkeypatch):
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("mmlab.views.map.canvas.cluster_labels", fail)
+    monkeypatch.setattr("mmlab.views.map.panel.clip_pictures", fail)
+    view.canvas.name_groups(True)
+    wait_for(lambda: "The groups have no names: MemoryError." in view.canvas.status.value)
+    view.point_at("b")
+    assert view.panel.card.caption == "pour (No picture: MemoryError.)"

@@ -46,6 +46,22 @@ def test_engines_meet_the_same_interface(name):
     assert told == []  # nobody did anything
 
 
+def test_a_page_that_comes_later_is_told_what_is_drawn(space):
+    """By the state that it asks for; plotly leaves there what the figure was at first."""
+    view = EmbeddingMap(space, method="pca", colour="kind")
+    view.select([2, 4])
+    view.point_at("7")
+    engine = view.canvas.engine
+    engine.resize(200, 100)
+    state = engine.figure.get_state()
+    (trace,), layout = state["_widget_data"], state["_widget_layout"]
+    x, codes = (np.array(one["buffer"]) for one in (trace["x"], trace["marker"]["color"]))
+    np.testing.assert_array_equal(x[engine._order.places], view.placed.points[:, 0])
+    assert codes[engine._order.places].tolist() == view.canvas.look.codes.tolist()
+    assert trace["selectedpoints"] == engine._order.places[[2, 4]].tolist()
+    assert (layout["width"], layout["height"], len(layout["shapes"])) == (200, 100, 3)
+
+
 @pytest.fixture
 def scatter():
     """An engine of ten points in jupyter-scatter, and what it tells."""
@@ -188,8 +204,23 @@ def test_a_mask_comes_from_the_table_itself(space):
     assert "1 of 2 chosen are not on this map." in view.canvas.status.value
 
 
+def test_the_selection_of_another_map_is_selected(space):
+    table = space.table.assign(combination=["text"] * 3 + ["audio"] * 3)
+    other = EmbeddingMap(embedding_space_of(space.vectors, table), method="pca")
+    view = EmbeddingMap(space, method="pca")
+    assert view.select(other.select([1, 3])).index.tolist() == [1]
+    assert "1 of 2 chosen are not on this map." in view.canvas.status.value
+    assert view.select(other.select([3])).index.tolist() == [0, 3]  # the clip, in other ways
+    assert view.select(table[["clip_id"]].iloc[2:3]).index.tolist() == [2, 5]
+    assert view.select(other.select([])).empty
+
+
 def test_what_means_no_points_is_refused(space):
     view = EmbeddingMap(space, method="pca")
+    with pytest.raises(ValueError, match="needs a column clip_id, it has kind"):
+        view.select(space.table[["kind"]])
+    with pytest.raises(ValueError, match=r"holds 1\.0; rows are whole numbers, such as 1"):
+        view.select([1.0, 2.0])
     with pytest.raises(ValueError, match=r"such as \['7'\], no string"):
         view.select("7")
     with pytest.raises(ValueError, match="2 booleans for 6 points"):
@@ -250,6 +281,18 @@ def test_a_picture_before_umap_says_that_it_is_a_pca(space, monkeypatch):
     monkeypatch.setattr("mmlab.views.map.canvas.start_layout", lambda *_, **__: job)
     assert f"PCA · {NOT_READY}." in EmbeddingMap(space).still().sentence
     assert NOT_READY not in EmbeddingMap(space, method="pca").still().sentence
+
+
+def test_the_canvas_is_no_wider_than_its_page(space, monkeypatch):
+    view = EmbeddingMap(space, method="pca", size=(400, 300))
+    sizes = []
+    monkeypatch.setattr(view.canvas.engine, "resize", lambda *size: sizes.append(size))
+    for room in (1000, 322, 323, 322, 10, 1000):
+        view.panel.legend.room = room
+    assert sizes == [(320, 300), (321, 300), (320, 300), (240, 240), (400, 300)]
+    view.panel.legend.room = 322
+    LinkedMaps([view])
+    assert sizes[-1] == (320, 320)
 
 
 def test_pictures_of_nothing_say_so(space):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmlab.files import in_words
 from mmlab.paths import data_folder
 from mmlab.space.child import UmapChild
 from mmlab.space.kept import keep_layout, kept_path, read_layout
@@ -32,13 +33,14 @@ class LayoutJob:
 
     Attributes:
         preview: to be shown meanwhile: a PCA, or the result itself if it was kept on disk.
-        failed: why there is no UMAP, one sentence; else "".
+        failed: why the layout was not finished, one sentence; else "".
     """
 
     def __init__(
         self, vectors: np.ndarray, settings: LayoutSettings, preview: Layout, kept: Path
     ) -> None:
         self.preview, self.failed = preview, ""
+        self._error: Exception | None = None
         self._vectors, self._settings, self._kept = vectors, settings, kept
         self._stopped, self._final = threading.Event(), Future[Layout]()
         self._child: UmapChild | None = None
@@ -62,10 +64,11 @@ class LayoutJob:
         Raises:
             TimeoutError: it takes longer than `timeout` seconds.
             ChildProcessError: UMAP failed.
+            Exception: what else failed, such as a MemoryError.
         """
         layout = self._final.result(timeout)
-        if self.failed:
-            raise ChildProcessError(self.failed)
+        if self._error:
+            raise self._error
         return layout
 
     def on_finish(self, callback: Callable[[Layout], None]) -> None:
@@ -99,9 +102,12 @@ class LayoutJob:
 
     def _run(self) -> None:
         try:
-            self._final.set_result(self._laid_out())
-        except Exception as error:  # it belongs to whoever asks for the result
-            self._final.set_exception(error)
+            layout = self._laid_out()
+        except Exception as error:  # it belongs to whoever asks for the result; a map says it
+            self._error, self.failed = error, f"the layout was not finished: {in_words(error)}"
+            layout = replace(self.preview, note=f"{self.failed}: this is a PCA")
+            self.stop()  # the child would wait for its neighbourhoods
+        self._final.set_result(layout)
         atexit.unregister(self._end)
 
     def _laid_out(self) -> Layout:
@@ -110,7 +116,8 @@ class LayoutJob:
             try:
                 layout = Layout(self._umap(self._child), **asdict(self._settings))
             except ChildProcessError as error:
-                self.failed = "" if self._stopped.is_set() else str(error)
+                self._error = None if self._stopped.is_set() else error
+                self.failed = str(self._error or "")
                 why = self.failed or "UMAP was stopped"
                 layout = replace(layout, note=f"{why}: this is a PCA")
         neighbors = self._settings.neighbors

@@ -164,7 +164,7 @@ def _space(
     first = ["combination", "clip_id"]
     table = table[[*first, *(name for name in table if name not in first)]]
     unit = vectors[kept] / lengths[kept, None]
-    table = table[kept].reset_index(drop=True)
+    table = table[kept].reset_index(drop=True).rename(columns=str)  # views show their names
     table["clip_id"] = table["clip_id"].astype(str)
     return EmbeddingSpace(unit, table, dataset, retriever, _left_out(lengths))
 

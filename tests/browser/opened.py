@@ -58,6 +58,16 @@ class Opened:
         self.page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
         self.page.wait_for_function(KERNEL_IS_IDLE)  # earlier, Run All asks for a kernel
 
+    def load_again(self) -> None:
+        """Save the notebook and reload its page; the kernel stays."""
+        with self.page.expect_response(
+            lambda answer: answer.request.method == "PUT" and "/api/contents/" in answer.url
+        ):
+            self.page.keyboard.press("Control+s")
+        self.page.reload()
+        self.page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
+        self.page.wait_for_function(KERNEL_IS_IDLE)
+
     def run_all(self) -> None:
         """Run All Cells from the menu, and wait until every cell has its number."""
         self.choose("Run", "Run All Cells")

@@ -37,6 +37,21 @@ SCATTER_UMAP = """import secrets
 view = views.EmbeddingMap(space, engine="scatter", seed=secrets.randbelow(10**6))
 view"""  # a layout that nobody kept
 
+BOTH = """import ipywidgets
+maps = [views.EmbeddingMap(space, engine=one, method="pca") for one in ("plotly", "scatter")]
+for one in maps:
+    box = ipywidgets.Box([one], layout={"display": "block"})
+    display(box.add_class(f"narrow-{one._made_with['engine']}"))"""
+FITS = """([root, drawn]) => {
+    const canvas = root.querySelector('.mmlab-map-canvas');
+    const wide = root.querySelector(`.mmlab-map-canvas ${drawn}`)?.getBoundingClientRect().width;
+    const inside = [canvas, ...canvas.querySelectorAll('.widget-box, .lm-Widget')];
+    const most = Math.min(720, Math.floor(root.getBoundingClientRect().width) - 2);
+    return Math.abs(wide - most) < 1
+        && root.scrollWidth <= root.clientWidth
+        && inside.every((one) => one.scrollWidth <= one.clientWidth);
+}"""
+
 PLOT_TO_DATA = """(plot, shares) => {
     const { xaxis, yaxis } = plot._fullLayout;
     const box = plot.getBoundingClientRect();
@@ -52,6 +67,7 @@ BY_SIMILARITY = """(lambda rows: rows.iloc[(-space.vectors[rows.index] @ space.v
     space.row({clip_id!r}, {combination!r})]).argsort(kind="stable")].clip_id.tolist())(
     space.table[(space.table.combination == {combination!r})
                 & (space.table.clip_id != {clip_id!r})])"""
+RANGES = "(plot) => [...plot.layout.xaxis.range, ...plot.layout.yaxis.range].map(Number)"
 LIT = "(plot) => (plot.data[0].selectedpoints ?? []).length"
 
 
@@ -89,6 +105,7 @@ def test_the_map_answers_and_nothing_fails(opened_map, lab, theme):
     click_a_clip(opened, root, plot)
     opened.screenshot(f"live-map-click-{theme.lower()}", ".mmlab-map")
     zoom_and_fit(opened, root, plot)
+    select_from_the_very_edge(opened, root, plot)
     hide_and_show_by_the_legend(opened, root)
     colour_by_another_column(opened, root)
     assert opened.errors == []
@@ -186,11 +203,18 @@ def clips_of(path) -> set[str]:
 
 
 def escape_lights_all(opened: Opened, root: Locator, plot: Locator) -> None:
+    """A dot that is pointed at again after it is joined again."""
+    row, joined = lonely_row(opened, "<b>red</b>"), "(plot) => plot.layout.shapes?.length > 0"
+    move_to(opened, plot, row)
+    opened.page.wait_for_function(joined, arg=plot.element_handle())
     root.locator(".mmlab-map-gallery .mmlab-play").first.click()  # a player takes other keys
     opened.page.keyboard.press("Escape")
     opened.wait_until("view.selection.empty")
     expect(root.locator(".mmlab-map-gallery .mmlab-card")).to_have_count(0)
     assert plot.evaluate(LIT) == 0
+    assert not plot.evaluate(joined)
+    move_to(opened, plot, row)
+    opened.page.wait_for_function(joined, arg=plot.element_handle())
 
 
 def search_lights_points(opened: Opened, root: Locator, plot: Locator) -> None:
@@ -270,28 +294,43 @@ def click_a_clip(opened: Opened, root: Locator, plot: Locator) -> None:
 
 
 def zoom_and_fit(opened: Opened, root: Locator, plot: Locator) -> None:
-    ranges = "(plot) => [...plot.layout.xaxis.range, ...plot.layout.yaxis.range].map(Number)"
     root.get_by_role("button", name="Fit").click()
     opened.page.wait_for_timeout(500)
-    fitted = np.array(plot.evaluate(ranges))
+    fitted = np.array(plot.evaluate(RANGES))
     plot.hover(position={"x": 200, "y": 100})
     top = plot.bounding_box()["y"]
     opened.page.mouse.wheel(0, 40)  # scrolls the page
     opened.page.wait_for_timeout(500)
-    np.testing.assert_allclose(plot.evaluate(ranges), fitted, atol=1e-3)
+    np.testing.assert_allclose(plot.evaluate(RANGES), fitted, atol=1e-3)
     assert plot.bounding_box()["y"] == top - 40
     opened.page.keyboard.down("Control")
     opened.page.mouse.wheel(0, 400)
     opened.page.mouse.wheel(0, 400)
     opened.page.keyboard.up("Control")
     opened.page.wait_for_timeout(500)
-    assert not np.allclose(plot.evaluate(ranges), fitted, atol=1e-3)
+    assert not np.allclose(plot.evaluate(RANGES), fitted, atol=1e-3)
     root.get_by_role("button", name="Fit").click()
     opened.page.wait_for_function(
         "([plot, range]) => Math.abs(plot.layout.yaxis.range[0] - range) < 1e-3",
         arg=[plot.element_handle(), float(fitted[2])],
     )
-    np.testing.assert_allclose(plot.evaluate(ranges), fitted, atol=1e-3)
+    np.testing.assert_allclose(plot.evaluate(RANGES), fitted, atol=1e-3)
+
+
+def select_from_the_very_edge(opened: Opened, root: Locator, plot: Locator) -> None:
+    """No edge or corner of the canvas drags an axis instead."""
+    root.get_by_role("button", name="Box", exact=True).click()
+    ranges = plot.evaluate(RANGES)
+    near, far, everything = 0.004, 0.996, opened.ask("len(space)")
+    corners = [(near, near), (far, near), (near, far), (far, far)]
+    for begin, some in [(one, False) for one in corners] + [((0.5, near), True)]:
+        drag(plot, [begin, (far, far) if some else (1 - begin[0], 1 - begin[1])])
+        few, most = (1, everything - 1) if some else (everything, everything)
+        opened.wait_until(f"{few} <= len(view.selection) <= {most}")
+        opened.page.keyboard.press("Escape")
+        opened.wait_until("view.selection.empty")
+    np.testing.assert_allclose(plot.evaluate(RANGES), ranges)
+    root.get_by_role("button", name="Lasso", exact=True).click()
 
 
 def hide_and_show_by_the_legend(opened: Opened, root: Locator) -> None:
@@ -335,6 +374,52 @@ def test_linked_maps_follow_each_other(opened_map):
     for one in (video, audio):
         expect(one.locator(".mmlab-map-count")).to_contain_text("nearest to “red square”")
     opened.screenshot("live-map-linked", ".mmlab-linked-maps")
+    assert opened.errors == []
+
+
+def test_a_page_that_is_loaded_again_shows_the_map_as_it_is(opened_map):
+    opened = opened_map("Light", "again", VIEW.replace("(space)", '(space, method="pca")'))
+    drawn = """() => {
+        const { data: [{ x, marker }], layout } =
+            document.querySelector('.mmlab-map .js-plotly-plot');
+        return [Array.from(x), Array.from(marker.color), layout.xaxis.range, layout.width];
+    }"""
+    opened.view(".mmlab-map .js-plotly-plot .scatterlayer, .mmlab-map .js-plotly-plot canvas")
+    opened.page.get_by_role("button", name=re.compile(r"^text\s*\d+$")).click()
+    opened.wait_until("not view.canvas.visible.all()")
+    opened.ask("view.canvas.engine.resize(520, 440)")
+    opened.page.wait_for_function(f"() => ({drawn})()[3] === 520")
+    before = opened.page.evaluate(drawn)
+    assert len(before[0]) == opened.ask("len(space)")
+    opened.load_again()
+    root = opened.view(".mmlab-map")
+    plot = root.locator(".js-plotly-plot")
+    expect(plot).to_be_visible()
+    *points, across, width = opened.page.evaluate(drawn)
+    assert [*points, width] == [*before[:2], 520]
+    assert across == pytest.approx(before[2], rel=0.02)  # plotly's own room for equal scales
+    root.get_by_role("button", name="Show all").click()
+    opened.wait_until("view.canvas.visible.all()")
+    opened.screenshot("live-map-loaded-again", ".mmlab-map")
+    search_lights_points(opened, root, plot)
+    assert opened.errors == []
+
+
+def test_maps_are_no_wider_than_a_narrow_page(opened_map):
+    opened = opened_map("Light", "narrow", BOTH)
+    widths = {}
+    for width in (760, 520, 1360):
+        opened.page.set_viewport_size({"width": width, "height": 1300})
+        for name, drawn in (("plotly", ".js-plotly-plot"), ("scatter", "canvas")):
+            root = opened.view(f".narrow-{name} .mmlab-map")
+            canvas = root.locator(".mmlab-map-canvas")
+            opened.page.wait_for_function(FITS, arg=[root.element_handle(), drawn])
+            widths[width, name] = canvas.bounding_box()["width"]
+            cut = "(buttons) => buttons.some((one) => one.scrollWidth > one.clientWidth)"
+            assert not root.locator(".mmlab-map-search button").evaluate_all(cut)
+            opened.screenshot(f"live-map-{name}-{width}", f".narrow-{name} .mmlab-map")
+    for name in ("plotly", "scatter"):
+        assert 240 < widths[520, name] < widths[760, name] < widths[1360, name] == 722
     assert opened.errors == []
 
 

@@ -10,8 +10,10 @@ import pandas as pd
 
 from mmlab.space import EmbeddingSpace
 
-Chosen: TypeAlias = "Sequence[int] | Sequence[str] | Sequence[bool] | np.ndarray | pd.Series"
-"""Points by the numbers of their rows, by clip_id, or by a mask of all."""
+Chosen: TypeAlias = (
+    "Sequence[int] | Sequence[str] | Sequence[bool] | np.ndarray | pd.Series | pd.DataFrame"
+)
+"""Points by the numbers of their rows, by clip_id, by a mask of all, or as another's selection."""
 
 
 MOST_TOLD = 500
@@ -95,14 +97,18 @@ def points_among(space: EmbeddingSpace, chosen: Chosen) -> tuple[pd.DataFrame, s
 
     Args:
         space: n points.
-        chosen: numbers of rows, clip_ids, or a mask of n booleans.
+        chosen: numbers of rows, clip_ids, a mask of n booleans, or a table with clip_id: its points
+            where the space has one of its combinations, else all points of its clips.
 
     Returns:
         Those rows of the space's table, and a sentence if some were not there, else "".
 
     Raises:
-        ValueError: a single string; a mask of another length.
+        ValueError: a single string; a mask of another length; a table without clip_id; numbers that
+            are not whole.
     """
+    if isinstance(chosen, pd.DataFrame):
+        return _points_as_in(space, chosen)
     if isinstance(chosen, str):
         raise ValueError(f"chosen is several rows or clip_ids, such as [{chosen!r}], no string")
     table, wanted = space.table, pd.Series(list(chosen), dtype=None if len(chosen) else object)
@@ -110,10 +116,29 @@ def points_among(space: EmbeddingSpace, chosen: Chosen) -> tuple[pd.DataFrame, s
         if len(wanted) != len(table):
             raise ValueError(f"chosen has {len(wanted)} booleans for {len(table)} points")
         return table[wanted.to_numpy(bool)], ""
+    if pd.api.types.is_float_dtype(wanted):
+        raise ValueError(
+            f"chosen holds {wanted[0]}; rows are whole numbers, such as {wanted[0]:.0f}"
+        )
     known = table.index if pd.api.types.is_integer_dtype(wanted) else table["clip_id"]
     wanted = wanted.drop_duplicates()
     if not pd.api.types.is_integer_dtype(wanted):
         wanted = wanted.astype(str)
-    absent = int((~wanted.isin(known)).sum())
-    told = f"{absent:,} of {len(wanted):,} chosen are not on this map." if absent else ""
-    return table[known.isin(wanted)], told
+    return table[known.isin(wanted)], _told_absent(wanted.isin(known))
+
+
+def _points_as_in(space: EmbeddingSpace, chosen: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The points of a table, which may be another map's of other combinations."""
+    if "clip_id" not in chosen:
+        raise ValueError(f"chosen needs a column clip_id, it has {', '.join(map(str, chosen))}")
+    keys = ["clip_id"]
+    if "combination" in chosen and chosen["combination"].isin(space.combinations).any():
+        keys.append("combination")
+    known = pd.MultiIndex.from_frame(space.table[keys].astype(str))
+    wanted = pd.MultiIndex.from_frame(chosen[keys].astype(str).drop_duplicates())
+    return space.table[known.isin(wanted)], _told_absent(wanted.isin(known))
+
+
+def _told_absent(there: np.ndarray | pd.Series) -> str:
+    absent = int((~there).sum())
+    return f"{absent:,} of {len(there):,} chosen are not on this map." if absent else ""

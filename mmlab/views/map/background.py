@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
+
+from mmlab.files import in_words
 
 Result = TypeVar("Result")
 
@@ -16,12 +18,30 @@ class Background:
     def __init__(self) -> None:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="map")
 
-    def run(self, work: Callable[[], Result], then: Callable[[Result], None]) -> None:
-        """Do `work` and give what it returns to `then`; outside of a notebook, at once."""
+    def run(
+        self,
+        work: Callable[[], Result],
+        then: Callable[[Result], None],
+        failed: Callable[[str], None] | None = None,
+    ) -> None:
+        """Do `work` and give what it returns to `then`; outside of a notebook, at once.
+
+        What goes wrong is told to `failed`, in words; without it, it is raised where `then` would
+        have been called.
+        """
+
+        def finish(done: Future[Result]) -> None:
+            error = done.exception()
+            if failed and isinstance(error, Exception):
+                failed(in_words(error))
+            else:
+                then(done.result())
+
         try:
             deliver = asyncio.get_running_loop().call_soon_threadsafe
         except RuntimeError:  # no loop, as in a script
-            then(work())
+            future = self._worker.submit(work)
+            wait([future])
+            finish(future)
             return
-        future = self._worker.submit(work)
-        future.add_done_callback(lambda done: deliver(then, done.result()))
+        self._worker.submit(work).add_done_callback(lambda done: deliver(finish, done))

@@ -23,6 +23,8 @@ from mmlab.views.stills import shorten
 
 EMPTY = "There is nothing to show: no point has a vector."
 ALL_HIDDEN = "Every point is hidden."
+BORDERS, NARROWEST = 2, 240
+"""Pixels of the line around the canvas, and of the points at least."""
 
 
 class MapCanvas(ipywidgets.VBox):
@@ -50,6 +52,8 @@ class MapCanvas(ipywidgets.VBox):
     ) -> None:
         self.space, self.look, self.labelled = space, look, labels
         self.engine, problem = engine_for(engine, len(space), reactions, size)
+        self._size = self._wanted = (size[0], size[1])
+        self._room = 0
         self.visible = np.ones(len(space), bool)
         self.groups = pd.DataFrame(columns=["x", "y", "label", "rows"])
         self._notes = [problem, space.note]
@@ -96,6 +100,23 @@ class MapCanvas(ipywidgets.VBox):
         if wanted and not len(self.groups):
             self._find_groups()
         self._draw_overlay()
+
+    def resize(self, width: int, height: int) -> None:
+        """Pixels, where the page has room for them."""
+        self._wanted = (width, height)
+        self.fit_into(self._room)
+
+    def fit_into(self, room: int) -> None:
+        """Be no wider than the pixels that the page has; 0: nobody knows.
+
+        Nor be higher than wide then: jupyter-scatter would leave points outside at the sides.
+        """
+        self._room, size = room, self._wanted
+        if room and (most := max(room - BORDERS, NARROWEST)) < size[0]:
+            size = (most, min(size[1], most))
+        if size != self._size:  # another zoom would be lost
+            self._size = size
+            self.engine.resize(*size)
 
     def say(self, sentence: str = "") -> None:
         """A sentence below the points."""
@@ -172,7 +193,8 @@ class MapCanvas(ipywidgets.VBox):
         if under_nbconvert():
             self._take_groups(work())
         else:
-            self._beside.run(work, self._take_groups)
+            failed = lambda why: self.say(f"The groups have no names: {why}.")  # noqa: E731
+            self._beside.run(work, self._take_groups, failed)
 
     def _take_groups(self, groups: pd.DataFrame) -> None:
         self.groups = groups

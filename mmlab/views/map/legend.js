@@ -62,11 +62,11 @@ function entry(model, { name, count, colour, mark }, place) {
   return item;
 }
 
-function scaleBar({ colours, low, high }) {
+function scaleBar({ colours, low, high, rest }) {
   const scale = element("div", "mmlab-legend-scale");
   const bar = element("span", "mmlab-legend-bar");
   bar.style.background = `linear-gradient(to right, ${colours.join(", ")})`;
-  scale.append(element("span", "", low), bar, element("span", "", high));
+  scale.append(element("span", "", low), bar, element("span", "", high), element("span", "", rest));
   return scale;
 }
 
@@ -124,9 +124,9 @@ function asHex(colour) {
 }
 
 // Escape clears the selection; a drag over the points adds with Shift and takes away with Alt, for
-// every engine alike, so what draws the points must not see these keys. The page's background is
-// told when the legend is first laid out and when the theme changes. The wheel zooms only while
-// Ctrl is held: else it scrolls the page, over a map as anywhere.
+// every engine alike, so what draws the points must not see these keys. The page's background and
+// its width are told when the legend is laid out and when the theme changes. The wheel zooms only
+// while Ctrl is held: else it scrolls the page, over a map as anywhere.
 function followPage(model, el) {
   const escape = (event) => {
     const map = el.closest(".mmlab-map");
@@ -155,8 +155,9 @@ function followPage(model, el) {
   const tell = () => {
     const title = el.querySelector(".mmlab-legend-title");
     const background = asHex(getComputedStyle(title).backgroundColor);
-    if (!el.isConnected || background === model.get("background")) return;
-    model.set("background", background);
+    const room = Math.floor(el.getBoundingClientRect().width);
+    if (!el.isConnected || !room) return;  // such as in a folded cell
+    model.set({ background, room });
     model.save_changes();
   };
   const themes = new MutationObserver(tell);

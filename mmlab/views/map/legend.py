@@ -10,6 +10,7 @@ import anywidget
 import numpy as np
 import traitlets
 
+from mmlab.views.counted import counted
 from mmlab.views.map.look import Look
 from mmlab.views.stylesheet import stylesheet
 
@@ -19,11 +20,12 @@ class MapLegend(anywidget.AnyWidget):
 
     It also carries the map's stylesheet, tells when Escape is pressed anywhere in the map, which
     key was held when the canvas was last pressed, whether it was dragged over since, and which
-    background the page has.
+    background and how much room the page has.
 
     Attributes:
         hidden: the places of the categories that are not shown.
         background: of the page, as "#rrggbb".
+        room: how wide the map can be in the page, in pixels; 0 until that is known.
         held: "add" for Shift, "take" for Alt, "" for neither.
         dragged: whether the last press on the canvas was more than a click.
     """
@@ -37,6 +39,7 @@ class MapLegend(anywidget.AnyWidget):
     shapes: Any = traitlets.Dict().tag(sync=True)
     hidden: Any = traitlets.List(traitlets.Int()).tag(sync=True)
     background = traitlets.Unicode().tag(sync=True)
+    room = traitlets.Int().tag(sync=True)
 
     def __init__(self, on_escape: Callable[[], None]) -> None:
         super().__init__()
@@ -55,7 +58,10 @@ class MapLegend(anywidget.AnyWidget):
             self.scale = {}
             if look.ends:
                 low, high = look.ends
-                self.scale = {"colours": look.palette[:-1], "low": low, "high": high}
+                without = int((look.codes == len(look.palette) - 1).sum())
+                told = f"grey: no value ({counted(without, 'point')})" if without else ""
+                ends = {"low": low, "high": high, "rest": told}
+                self.scale = {"colours": look.palette[:-1], **ends}
             self.shapes = {
                 "column": look.shape_column,
                 "names": list(look.shape_names) if shapes else [],

@@ -72,7 +72,7 @@ class LinkedMaps(Stamped, ipywidgets.HBox):
         self.retriever = first if all(one.retriever is first for one in maps) else None
         link_maps(*maps)
         for one in maps:
-            one.canvas.engine.resize(*BESIDE)
+            one.canvas.resize(*BESIDE)
             one.add_class("mmlab-map-narrow")
         super().__init__(list(maps), layout={"flex_flow": "row wrap"})
         self.add_class("mmlab-linked-maps")

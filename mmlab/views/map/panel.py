@@ -91,7 +91,8 @@ class MapPanel:
         clip_id = str(point["clip_id"])
         if clip_id != self.card.clip_id:
             self.card.clip_id = clip_id
-            self._beside.run(lambda: self._pictures(clip_id), self._show_pictures)
+            pictures = lambda: self._pictures(clip_id)  # noqa: E731
+            self._beside.run(pictures, self._show_pictures, self._say_no_pictures)
 
     def show_clip(self, clip_id: str) -> None:
         """Put a clip into the player, or say there that the dataset does not have it."""
@@ -129,6 +130,9 @@ class MapPanel:
         clip_id, pictures = found
         if clip_id == self.card.clip_id:
             self.card.show(pictures)
+
+    def _say_no_pictures(self, why: str) -> None:
+        self.card.caption += f" (No picture: {why}.)"
 
     def _row_of(self, clip_id: str) -> int | None:
         """Of the dataset; None for a clip of somebody else's table."""

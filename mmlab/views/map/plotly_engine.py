@@ -8,11 +8,11 @@ from typing import Any
 import ipywidgets
 import numpy as np
 import plotly.graph_objects as go
-from plotly.graph_objects import FigureWidget
 
 from mmlab.views.map.engine import DrawOrder, Label, Overlay, Reactions, Tool, extent
 from mmlab.views.map.look import NONE_COLOUR, Look
 from mmlab.views.map.plotly_events import PlotlyEvents
+from mmlab.views.map.plotly_figure import LateFigure
 from mmlab.views.theme import plotly_layout
 
 SYMBOLS = {"circle": 0, "diamond": 2, "square": 1, "triangle-up": 5, "x": 4, "cross": 3, "star": 17}
@@ -20,6 +20,10 @@ SYMBOLS = {"circle": 0, "diamond": 2, "square": 1, "triangle-up": 5, "x": 4, "cr
 
 DRAG_MODES = {"lasso": "lasso", "box": "select", "move": "pan"}
 RING_PIXELS = 8
+STAR_SIZE, LABEL_SIZE = 17, 13
+WIDE = 0.6
+"""Of a letter's size: how wide one is, about."""
+
 PALE = 0.2
 """Of points that are not lit: there to see on white and on black."""
 
@@ -40,7 +44,9 @@ class PlotlyEngine:
         self._lit: list[int] | None = None  # places in the trace; plotly's own word changes late
         layout = {**plotly_layout(), "width": size[0], "height": size[1], "hoverdistance": 12}
         layout |= {"dragmode": "lasso", "showlegend": False, "hovermode": "closest"}
-        self.figure = FigureWidget(data=[_trace(count)], layout=layout)
+        # At the edges plotly drags an axis; a margin would bring that into the canvas.
+        layout["margin"] = dict.fromkeys("lrtb", 0)
+        self.figure = LateFigure(data=[_trace(count)], layout=layout)
         self.figure._config = {"scrollZoom": True, "displayModeBar": False, "doubleClick": False}
         self._trace = self.figure.data[0]
         self.canvas = ipywidgets.Box([self.figure, PlotlyEvents(self._on_event)])
@@ -81,9 +87,10 @@ class PlotlyEngine:
 
     def overlay(self, overlay: Overlay) -> None:
         """Lines and rings as shapes, star and labels as annotations."""
-        labels = [_annotation(label, size=13) for label in overlay.labels]
+        clear = [one for one in overlay.labels if not self._covers(overlay.star, one)]
+        labels = [_annotation(one, size=LABEL_SIZE) for one in clear]
         if overlay.star:
-            labels.append(_starred(overlay.star, right=overlay.star.x > extent(self._points)[0][0]))
+            labels.append(_starred(overlay.star, right=self._is_right(overlay.star)))
         with self.figure.batch_update():
             self.figure.layout.shapes = [*_lines(overlay.joined), *map(_ring, overlay.joined)]
             self.figure.layout.annotations = labels
@@ -114,6 +121,21 @@ class PlotlyEngine:
     def _place(self) -> None:
         shown = np.where(self._visible[:, None], self._points, np.nan)[self._order.rows]
         self._trace.update(x=shown[:, 0], y=shown[:, 1])
+
+    def _is_right(self, star: Label) -> bool:
+        return bool(star.x > extent(self._points)[0][0])
+
+    def _covers(self, star: Label | None, label: Label) -> bool:
+        """Whether the star's words lie over a label where all points are in view."""
+        if star is None:
+            return False
+        size = min(self.figure.layout.width, self.figure.layout.height)
+        pixels = size / 2 / extent(self._points)[1]
+        half = (len(star.words) + 2) * STAR_SIZE * WIDE / 2
+        middle = star.x * pixels + (-half if self._is_right(star) else half)
+        reach = half + len(label.words) * LABEL_SIZE * WIDE / 2
+        near = abs(label.y - star.y) * pixels < STAR_SIZE * 1.2
+        return near and abs(label.x * pixels - middle) < reach
 
     def _on_event(self, kind: str, places: np.ndarray) -> None:
         rows = self._order.rows[places]
@@ -162,7 +184,7 @@ def _starred(star: Label, *, right: bool) -> dict[str, Any]:
     """The star with its words, on the side of it where there is room."""
     words = f"{star.words} ★" if right else f"★ {star.words}"
     place = {"xanchor": "right", "xshift": 9} if right else {"xanchor": "left", "xshift": -9}
-    return _annotation(star._replace(words=words), size=17, **place)
+    return _annotation(star._replace(words=words), size=STAR_SIZE, **place)
 
 
 def _annotation(label: Label, *, size: int, **place: Any) -> dict[str, Any]:

@@ -23,11 +23,13 @@ function placeAt(plot, event) {
 
 function render({ model, el }) {
   const tell = (kind, places) => model.send({ kind }, undefined, [Int32Array.from(places).buffer]);
+  const hover = (place) => {
+    model.set("hovered", place);
+    model.save_changes();
+  };
   const events = {
-    plotly_hover: ({ points }) => {
-      model.set("hovered", points[0].pointNumber);
-      model.save_changes();
-    },
+    plotly_hover: ({ points }) => hover(points[0].pointNumber),
+    plotly_unhover: () => hover(-1),
     plotly_selected: (found) => {
       if (!found) return;
       const kind = found.lassoPoints || found.range ? "select" : "echo";

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import anywidget
 import numpy as np
@@ -18,7 +19,7 @@ class PlotlyEvents(anywidget.AnyWidget):
             and with "echo" where the browser takes the light of all points by itself.
 
     Attributes:
-        hovered: the place of the point under the pointer; -1 at first.
+        hovered: the place of the point under the pointer; -1 for none.
     """
 
     _esm = Path(__file__).with_name("plotly_events.js")
@@ -27,8 +28,13 @@ class PlotlyEvents(anywidget.AnyWidget):
 
     def __init__(self, react: Callable[[str, np.ndarray], None]) -> None:
         super().__init__()
+        self._react = react
         self.layout.display = "none"
-        self.observe(lambda change: react("hover", np.array([change["new"]])), "hovered")
+        self.observe(self._on_hover, "hovered")
         self.on_msg(
             lambda _, message, buffers: react(message["kind"], np.frombuffer(buffers[0], np.int32))
         )
+
+    def _on_hover(self, change: Any) -> None:
+        if change["new"] >= 0:
+            self._react("hover", np.array([change["new"]]))

@@ -17,7 +17,13 @@ from mmlab.views.map.engine import DrawOrder, Label, Overlay, Reactions, Tool, e
 from mmlab.views.map.look import Look
 
 LASSOS = {"lasso": "freeform", "box": "rectangle"}
+KEYS: dict[str, Any] = {"actionKeyMap": {}}
+"""None: what keys do is the map's."""
+
 GREY = "#808080"
+STAR = {"#000000": 9, "#FFD500": 4}
+"""Colours and widths of its lines, one over the other: it is there to see on any dots and page."""
+
 UNLIT = 0.4
 """Of the others' opacity: pale, but there to see on white and on black."""
 
@@ -34,7 +40,7 @@ class ScatterEngine:
         )
         self._scatter = jscatter.Scatter("x", "y", data=self._table, width=size[0], height=size[1])
         self._scatter.axes(axes=False).legend(False).tooltip(False).reticle(show=False)
-        self._scatter.options(regl_scatterplot_options={"actionKeyMap": {}})  # they are the map's
+        self._scatter.options(regl_scatterplot_options=KEYS)
         self._scatter.opacity(default=0.7, unselected=UNLIT)
         self._scatter.size(default=float(np.clip(700 / max(count, 1) ** 0.55, 3, 10)))
         self._scatter.mouse("lasso")
@@ -92,7 +98,8 @@ class ScatterEngine:
         """Lines, and a star of lines; it has no words."""
         lines = [_line([overlay.joined[0], point]) for point in overlay.joined[1:]]
         if overlay.star:
-            lines.append(_line(_star(overlay.star, self._half / 35), width=3))
+            outline = _star(overlay.star, self._half / 22)
+            lines += [_line(outline, width, colour) for colour, width in STAR.items()]
         self._scatter.annotations(lines)
 
     def use(self, tool: Tool) -> None:
@@ -108,6 +115,9 @@ class ScatterEngine:
     def resize(self, width: int, height: int) -> None:
         """Pixels of the canvas."""
         self._scatter.width(width).height(height)
+        # Where it shows no axes, that reaches only the box around what it draws.
+        pixels = {"width": width, "height": height}
+        self._scatter.options(regl_scatterplot_options={**KEYS, **pixels})
 
     def paint(self, background: str) -> None:
         """Take over the page's background; `Scatter.background` would bring axes and a legend."""
@@ -140,8 +150,8 @@ class ScatterEngine:
             self._reactions.hover(int(self._order.rows[change["new"]]))
 
 
-def _line(points: Any, width: int = 1) -> jscatter.Line:
-    return jscatter.Line([tuple(map(float, point)) for point in points], GREY, width)
+def _line(points: Any, width: int = 1, colour: str = GREY) -> jscatter.Line:
+    return jscatter.Line([tuple(map(float, point)) for point in points], colour, width)
 
 
 def _star(place: Label, radius: float) -> np.ndarray:

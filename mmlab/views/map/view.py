@@ -26,9 +26,6 @@ from mmlab.views.map.lighting import Lights
 from mmlab.views.map.look import look_of
 from mmlab.views.map.panel import MapPanel
 
-MOST_FOUND = 24
-MOST_NEIGHBOURS = 8
-
 
 class EmbeddingMap(Lights, ipywidgets.VBox):
     """Points on a plane, and everything that can be asked of them.
@@ -79,7 +76,7 @@ class EmbeddingMap(Lights, ipywidgets.VBox):
         self._made_with = {**layout, "engine": engine, "size": tuple(size)}
         self._dots = len(space) > MOST_FOR_PLOTLY if engine == "auto" else engine == "scatter"
         self._question: np.ndarray | None = None
-        self._asked, self._clicked, self._hovered = "", ("", ""), -1
+        self._asked, self._clicked = "", ("", "")
         look = look_of(space.table, colour, shape, only_dots=self._dots)
         reactions = Reactions(self._on_lasso, self._on_hover, self._on_click)
         self.panel = MapPanel(space, self._on_card, self.clear)
@@ -103,13 +100,14 @@ class EmbeddingMap(Lights, ipywidgets.VBox):
         return self.canvas.placed
 
     def select(self, chosen: Chosen) -> pd.DataFrame:
-        """Select points by their rows or by a mask, or all points of clips by clip_id.
+        """Select points by their rows, by a mask, or as another map's selection; or clips, whole.
 
         Returns:
             `selection`; what is not on the map is counted below it.
 
         Raises:
-            ValueError: a single string; a mask of another length.
+            ValueError: a single string; a mask of another length; a table without clip_id; numbers
+                that are not whole.
         """
         found, absent = points_among(self.space, chosen)
         self._gather(found, "selected")
@@ -188,6 +186,7 @@ class EmbeddingMap(Lights, ipywidgets.VBox):
         controls.shown.observe(self._on_filter, "value")
         legend.observe(self._on_filter, "hidden")
         legend.observe(lambda change: engine.paint(change["new"]), "background")
+        legend.observe(lambda change: self.canvas.fit_into(change["new"]), "room")
         controls.nearest.observe(self._on_nearest, "value")
         controls.neighbours.on_click(lambda _: self._list_neighbours())
         controls.tool.observe(lambda change: engine.use(change["new"]), "value")
@@ -205,10 +204,8 @@ class EmbeddingMap(Lights, ipywidgets.VBox):
         self._tell("select", self.selection)
 
     def _on_hover(self, row: int) -> None:
-        if row != self._hovered:
-            self._hovered = row
-            self._point(row)
-            self._tell("hover", str(self.space.table.clip_id[row]))
+        self._point(row)
+        self._tell("hover", str(self.space.table.clip_id[row]))
 
     def _on_click(self, row: int) -> None:
         if self.panel.legend.dragged:  # a loop around a single point, which is told as one, too
