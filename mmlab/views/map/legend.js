@@ -153,10 +153,10 @@ function followPage(model, el) {
     if (onCanvas(event) && !event.ctrlKey && !event.metaKey) event.stopPropagation();
   };
   const tell = () => {
+    const room = Math.floor(el.getBoundingClientRect().width);
+    if (!el.isConnected || !room) return;  // such as in a folded cell, where nothing has a colour
     const title = el.querySelector(".mmlab-legend-title");
     const background = asHex(getComputedStyle(title).backgroundColor);
-    const room = Math.floor(el.getBoundingClientRect().width);
-    if (!el.isConnected || !room) return;  // such as in a folded cell
     model.set({ background, room });
     model.save_changes();
   };
