@@ -1,4 +1,5 @@
 import json
+import threading
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ from mmlab.origin import Origin
 from mmlab.space import Layout, embedding_space_of
 from mmlab.views.map import EmbeddingMap, LinkedMaps, look_of, map_picture
 from mmlab.views.map.asking import points_among
+from mmlab.views.map.background import Background
 from mmlab.views.map.engine import DrawOrder, Label, Overlay, Reactions, engine_for, extent
 from mmlab.views.map.keeping import free_path, keep_rows
 from mmlab.views.map.standing import NOT_READY
@@ -328,3 +330,18 @@ def words_of(picture):
     parts = [picture.figure, *picture.figure.subfigs]
     axes = [one for part in parts for one in part.axes]
     return [text.get_text() for part in (*parts, *axes) for text in part.texts]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_without_a_loop_work_beside_is_done_at_once_in_the_same_thread(fails):
+    """A script that ends starts no worker any more."""
+    told = []
+
+    def work():
+        told.append(threading.current_thread())
+        if fails:
+            raise MemoryError("no room")
+        return "done"
+
+    Background().run(work, told.append, lambda why: told.append(f"failed: {why}"))
+    assert told == [threading.current_thread(), "failed: no room" if fails else "done"]

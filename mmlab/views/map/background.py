@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from mmlab.files import in_words
@@ -39,9 +39,17 @@ class Background:
 
         try:
             deliver = asyncio.get_running_loop().call_soon_threadsafe
-        except RuntimeError:  # no loop, as in a script
-            future = self._worker.submit(work)
-            wait([future])
-            finish(future)
+        except RuntimeError:  # no loop, as in a script, which may be ending: no worker starts then
+            finish(_done(work))
             return
         self._worker.submit(work).add_done_callback(lambda done: deliver(finish, done))
+
+
+def _done(work: Callable[[], Result]) -> Future[Result]:
+    """What becomes of `work`, here and now."""
+    future = Future[Result]()
+    try:
+        future.set_result(work())
+    except Exception as error:  # which the future keeps, like a worker's
+        future.set_exception(error)
+    return future
