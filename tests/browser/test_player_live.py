@@ -25,6 +25,19 @@ LONGER = (
     .replace("(1.5, 2.5,", "(25, 50,")
 )
 """It still plays when a busy machine comes to look."""
+MOVES = (
+    (["Home"], 0.5),
+    (["ArrowRight"], 1.5),
+    (["l"], 6.5),
+    (["j"], 1.5),
+    (["End"], 55),
+    (["Home"], 0.5),
+    (["j"], 0.5),  # no further than the clip's start
+    (["n"], 25),
+    (["ArrowRight", "ArrowRight", "p"], 25),
+)
+"""Keys, and the second of the file where they lead."""
+
 TWICE = "display(player, player)"
 SOUND = """sound = dataset.media_path(
     dataset.manifest.index[dataset.manifest.media_path == "only sound.mp4"][0])
@@ -119,26 +132,10 @@ def keys_move_it(opened: Opened, player: Locator) -> None:
     """All seconds are those of the file; the clip goes from 0.5 to 55."""
     press = opened.page.keyboard.press
     player.focus()
-    press("Home")
-    wait_for_time(player, 0.5, 0.51)
-    press("ArrowRight")
-    wait_for_time(player, 1.49, 1.51)
-    press("l")
-    wait_for_time(player, 6.49, 6.51)
-    press("j")
-    wait_for_time(player, 1.49, 1.51)
-    press("End")
-    wait_for_time(player, 54.99, 55)
-    press("Home")
-    wait_for_time(player, 0.5, 0.51)
-    press("j")
-    wait_for_time(player, 0.5, 0.51)
-    press("n")
-    wait_for_time(player, 24.99, 25.01)
-    press("ArrowRight")
-    press("ArrowRight")
-    press("p")
-    wait_for_time(player, 24.99, 25.01)
+    for keys, seconds in MOVES:
+        for key in keys:
+            press(key)
+        wait_for_time(player, seconds - 0.01, seconds + 0.01)
     mute = player.locator(".mmlab-mute")
     press("m")
     expect(mute).to_have_attribute("aria-label", "Unmute")
